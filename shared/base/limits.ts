@@ -65,8 +65,59 @@ export const metadataBytesMin = 1 * GiB;
 /** A full node takes blocks again below this share. */
 export const fullEndsBelow = 0.9;
 
+/** Wants, haves and puts kept for one peer, on each side: beyond it the answer is busy. */
+export const exchangePendingMax = 256;
+/** Blocks being read from disk or waiting to be sent to one peer: bounds a server's memory. */
+export const readsPerPeerMax = 8;
+/** Block bytes a sender may have on the way to one receiver: covers 40 ms at 100 MB/s. */
+export const creditWindowBytes = 4 * MiB;
+/** The same for a stranger: one block at a time. */
+export const strangerCreditWindowBytes = 1 * MiB;
+/** Block bytes a second served to one stranger. */
+export const strangerBytesPerSecondMax = 4 * MiB;
+/** Strangers connected at once under --public. */
+export const strangersMax = 32;
+/** CIDs in one have message. */
+export const haveCidsMax = 1_024;
+/** Small frames are joined up to here before they are sent. */
+export const joinedFramesBytesMax = 64 * KiB;
+/** A frame that has begun must end within this time, else its stream is reset. */
+export const frameDeadlineMs = 20_000;
+/** An unadmitted connection is closed after this time. */
+export const admissionDeadlineMs = 5_000;
+/** Admission messages: nonces, proofs and a ticket. */
+export const admissionMessageBytesMax = 2 * KiB;
+/** How long a tab's ticket is good for. */
+export const ticketLifeMs = 24 * 60 * 60 * 1_000;
+/** Connections of one host: a full mesh, doubled by simultaneous dials, tabs and strangers. */
+export const connectionsMax = 2 * rosterMembersMax + 256;
+/** Connections being upgraded at once: at the library's 10 a third of many dials fail. */
+export const pendingConnectionsMax = 100;
+/** Inbound connections a second from one address; on loopback all nodes are one address. */
+export const inboundConnectionsPerSecond = 10;
+export const inboundConnectionsPerSecondLoopback = 1_000;
+/** Connections kept to one peer: two dials that cross, and their successors. */
+export const connectionsPerPeerMax = 4;
+/** Streams of one connection, each way: a dozen protocols, two generations of each. */
+export const streamsPerConnectionMax = 64;
+/** Unread and unsent bytes of one stream; above it the stream is reset. */
+export const streamBufferBytesMax = 8 * MiB;
+/** Yamux window: above the credit window, so that credits and not the muxer set the pace. */
+export const streamWindowBytesMax = 6 * MiB;
+/** One WebSocket message: a yamux frame of one block with its encryption, twice over. */
+export const socketMessageBytesMax = 8 * MiB;
+/** Bytes of one gossip message: digests only. */
+export const gossipMessageBytesMax = 16 * KiB;
+
 /** Deadline of one register operation (agreement.md, section 9). */
 export const operationDeadlineMs = 5_000;
+/** A stamp further ahead than this comes from a wrong clock and is refused. */
+export const stampAheadMsMax = 60_000;
+/** Entries in one catalog message, and records named in one gossip digest. */
+export const catalogPageEntriesMax = 1_000;
+export const catalogDigestEntriesMax = 256;
+/** A range with no more entries than this is listed instead of split. */
+export const reconcileListMax = 48;
 /** A step later than this after the last one is a pause. */
 export const pauseMs = 2_000;
 
@@ -74,3 +125,6 @@ assert(chunkBytesLarge <= blockBytesMax, "the largest leaf must be a block");
 assert(blockBytesMax + 4 * KiB <= frameBytesMax, "a frame must hold a block");
 assert(recordMessageBytesMax <= frameBytesMax, "a frame must hold a record message");
 assert(controlMessageBytesMax <= connectionUnsentBytesMax, "liveness must not wait for control");
+assert(creditWindowBytes >= blockBytesMax, "credits must let the largest block pass");
+assert(strangerCreditWindowBytes >= blockBytesMax, "a stranger must get the largest block");
+assert(streamWindowBytesMax <= streamBufferBytesMax, "a paused stream must hold its window");

@@ -1,6 +1,7 @@
 // The value of one register, as it is decided, stored and copied into the catalog.
 // Layout and rules: agreement.md sections 2, 5 (carried in ARCHITECTURE.md, "Registers").
 
+import { fromString } from "uint8arrays/from-string";
 import type { NodeId } from "../base/ids.ts";
 
 /** Register ballot `[epoch, round, node, boot]`, compared left to right. */
@@ -30,4 +31,9 @@ export interface Value {
   readonly recent: readonly Ballot[];
   /** Encoded body (see file_record.ts); empty when deleted. */
   readonly body: Uint8Array;
+}
+
+/** The bytes whose SHA-256 places a record on the ring: kind, NUL, name in UTF-8. */
+export function recordKeyBytes({ kind, name }: RecordKey): Uint8Array {
+  return fromString(`${kind}\0${name}`, "utf8");
 }

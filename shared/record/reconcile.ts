@@ -1,0 +1,127 @@
+// Comparing two catalogs. The asking side sends fingerprints of ranges; the answering side says
+// nothing of equal ones, lists small ones, splits large ones, and names those that the asker has
+// nothing of, to be read page by page. Each round splits by 16, so a comparison ends after
+// `treeDepth` rounds, and its bytes grow with the differences.
+//
+//   asker                                       answerer
+//   compare [all: 100,000 entries, sum]   ->
+//                                         <-    split [16 fingerprints]
+//   compare [the 3 that differ]           ->
+//                                         <-    split, split, list [points, ids] ...
+//
+// Source: Meyer, "Range-Based Set Reconciliation" (SRDS 2023), section 3.
+
+import { reconcileListMax } from "../base/limits.ts";
+import type { EntryMark } from "./catalog_entry.ts";
+import {
+  childrenOfRange,
+  type Fingerprint,
+  sameFingerprint,
+  treeDepth,
+  type TreeRange,
+} from "./fingerprint_tree.ts";
+
+/** What a comparison reads of one node's catalog. */
+export interface CatalogView {
+  fingerprint(range: TreeRange): Fingerprint;
+  marksIn(range: TreeRange): readonly EntryMark[];
+}
+
+/** One range as the asker has it. */
+export interface RangeClaim {
+  readonly range: TreeRange;
+  readonly fingerprint: Fingerprint;
+}
+
+/** What the answerer says of one range that differs. */
+export type RangeAnswer =
+  | { readonly kind: "split"; readonly range: TreeRange; readonly children: readonly Fingerprint[] }
+  | { readonly kind: "list"; readonly range: TreeRange; readonly marks: readonly EntryMark[] }
+  | { readonly kind: "read"; readonly range: TreeRange; readonly count: number };
+
+/** What the asker does next. */
+export interface ComparisonStep {
+  /** Ranges to compare in the next round. */
+  readonly compare: readonly RangeClaim[];
+  /** Entries that the answerer has and the asker lacks. */
+  readonly fetch: readonly EntryMark[];
+  /** Entries that the asker has and the answerer lacks or has in another version. */
+  readonly offer: readonly EntryMark[];
+  /** Ranges to read whole, in pages. */
+  readonly read: readonly TreeRange[];
+}
+
+/** The claim that begins a comparison: everything. */
+export function openingClaim(view: CatalogView): RangeClaim {
+  const range = { depth: 0, index: 0 };
+  return { range, fingerprint: view.fingerprint(range) };
+}
+
+/** The answers to a round of claims; equal ranges are left out. @throws never */
+export function answerClaims(view: CatalogView, claims: readonly RangeClaim[]): RangeAnswer[] {
+  const answers: RangeAnswer[] = [];
+  for (const { range, fingerprint } of claims) {
+    const own = view.fingerprint(range);
+    if (sameFingerprint(own, fingerprint)) continue;
+    if (own.count <= reconcileListMax || range.depth >= treeDepth) {
+      answers.push({ kind: "list", range, marks: view.marksIn(range) });
+    } else if (fingerprint.count === 0) {
+      answers.push({ kind: "read", range, count: own.count });
+    } else {
+      const children = childrenOfRange(range).map((child) => view.fingerprint(child));
+      answers.push({ kind: "split", range, children });
+    }
+  }
+  return answers;
+}
+
+/** What follows from one round of answers. @throws never */
+export function followAnswers(view: CatalogView, answers: readonly RangeAnswer[]): ComparisonStep {
+  const compare: RangeClaim[] = [];
+  const fetch: EntryMark[] = [];
+  const offer: EntryMark[] = [];
+  const read: TreeRange[] = [];
+  for (const answer of answers) {
+    switch (answer.kind) {
+      case "split":
+        compare.push(...differingChildren(view, answer.range, answer.children));
+        break;
+      case "list": {
+        const own = view.marksIn(answer.range);
+        fetch.push(...marksMissing(answer.marks, own));
+        offer.push(...marksMissing(own, answer.marks));
+        break;
+      }
+      case "read":
+        read.push(answer.range);
+        break;
+      default:
+        answer satisfies never;
+    }
+  }
+  return { compare, fetch, offer, read };
+}
+
+function differingChildren(
+  view: CatalogView,
+  range: TreeRange,
+  theirs: readonly Fingerprint[],
+): RangeClaim[] {
+  return childrenOfRange(range).flatMap((child, index) => {
+    const own = view.fingerprint(child);
+    const their = theirs[index];
+    return their === undefined || sameFingerprint(own, their)
+      ? []
+      : [{ range: child, fingerprint: own }];
+  });
+}
+
+/** Marks of `wanted` that are not among `had`. */
+function marksMissing(wanted: readonly EntryMark[], had: readonly EntryMark[]): EntryMark[] {
+  const names = new Set(had.map(nameOfMark));
+  return wanted.filter((mark) => !names.has(nameOfMark(mark)));
+}
+
+function nameOfMark({ point, id }: EntryMark): string {
+  return `${point}:${id.join(",")}`;
+}
