@@ -109,6 +109,32 @@ export const socketMessageBytesMax = 8 * MiB;
 /** Bytes of one gossip message: digests only. */
 export const gossipMessageBytesMax = 16 * KiB;
 
+/** Statements of one transaction: cloned to the worker in one message, so a stall of its sender. */
+export const transactionStatementsMax = 4_000;
+/** Bytes of the parameters of one transaction: one large value and its rows. */
+export const transactionBytesMax = 8 * MiB;
+/** Transactions are joined into one commit up to these; more wait for the next. */
+export const commitStatementsMax = 4_000;
+export const commitBytesMax = 8 * MiB;
+/** Writes waiting for a commit; beyond them a write is refused as busy. */
+export const queuedStatementsMax = 200_000;
+export const queuedBytesMax = 64 * MiB;
+/** Different SQL texts in one process: values belong into parameters. */
+export const sqlTextsMax = 1_000;
+/** Pages of 4 KiB in the write-ahead log after which a checkpoint is tried. */
+export const walPagesCheckpoint = 1_000;
+/** Pages after which readers are waited for, so that the log restarts: 64 MiB. */
+export const walPagesMax = 16_384;
+
+/** Blocks made durable together: one directory sync and one commit for all of them. */
+export const putBatchBlocks = 32;
+/** Puts waiting or under way: bounds the bytes held for them to 128 blocks. */
+export const putsWaitingMax = 128;
+/** Block files in one folder, so that a restart after a crash lists few names. */
+export const folderBlocksMax = 4_096;
+/** Kept on disk as an empty promise: given up when the disk is full, so that deletes work. */
+export const diskReserveBytes = 16 * MiB;
+
 /** Deadline of one register operation (agreement.md, section 9). */
 export const operationDeadlineMs = 5_000;
 /** A stamp further ahead than this comes from a wrong clock and is refused. */
@@ -128,3 +154,5 @@ assert(controlMessageBytesMax <= connectionUnsentBytesMax, "liveness must not wa
 assert(creditWindowBytes >= blockBytesMax, "credits must let the largest block pass");
 assert(strangerCreditWindowBytes >= blockBytesMax, "a stranger must get the largest block");
 assert(streamWindowBytesMax <= streamBufferBytesMax, "a paused stream must hold its window");
+assert(transactionBytesMax <= queuedBytesMax, "a transaction must fit the queue");
+assert(valueBytesMax < transactionBytesMax, "a value must fit a transaction");
