@@ -1,0 +1,7 @@
+// Product files that start something, or that only a test or a later face uses, each with its
+// reason. Every other file must be imported by the product.
+
+/** Paths from the root of the checkout. */
+export const entryPoints: ReadonlySet<string> = new Set<string>([
+  // Started by tasks of deno.json.
+]);

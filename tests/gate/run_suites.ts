@@ -1,0 +1,88 @@
+// Runs the tests: the quick suites in parallel, then those with real processes one file after
+// another, since their deadlines are made for a machine that does nothing else.
+//
+//   deno task test             all suites
+//   deno task test PATH ...    only these, one after another
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { remedyOf } from "./needs.ts";
+import { emptyReport, joinReports, parseJunit, type TestReport } from "./test_report.ts";
+
+const parallelPaths = [
+  "tests/tidy_test.ts",
+  "tests/gate",
+  "tests/unit",
+  "tests/contract",
+  "tests/golden",
+  "tests/http",
+  "tests/sim",
+];
+const serialPaths = ["tests/e2e", "tests/browser"];
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Runs `paths`, or all suites when there are none. @throws when a run leaves no report */
+export async function runSuites(paths: readonly string[]): Promise<TestReport> {
+  if (paths.length > 0) return await runDenoTest(paths, []);
+  const quick = await runDenoTest(parallelPaths.filter(hasTests), ["--parallel"]);
+  return joinReports(quick, await runDenoTest(serialPaths.filter(hasTests), []));
+}
+
+/** Says which tests were ignored, and what to install to run them. */
+export function explainSkipped(report: TestReport): string[] {
+  return report.skipped.map((name) => `ignored: ${name}\n  needs ${remedyOf(name) ?? "no reason"}`);
+}
+
+async function runDenoTest(
+  paths: readonly string[],
+  flags: readonly string[],
+): Promise<TestReport> {
+  if (paths.length === 0) return emptyReport;
+  const folder = await Deno.makeTempDir({ prefix: "skyring-report-" });
+  try {
+    const report = join(folder, "report.xml");
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "test",
+        "--no-prompt",
+        "-A",
+        "--no-check",
+        `--junit-path=${report}`,
+        ...flags,
+        ...paths,
+      ],
+      cwd: root,
+      stdin: "null",
+    }).spawn();
+    const { code } = await child.status;
+    const result = parseJunit(await readReport(report, paths));
+    // A module that throws while it loads has no test case of its own.
+    const silent = code !== 0 && result.failed.length === 0;
+    return silent ? { ...result, failed: [`run of ${paths.join(" ")}`] } : result;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function readReport(path: string, paths: readonly string[]): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new Error(`Cannot read results of ${paths.join(" ")}: no report was written`, { cause });
+  }
+}
+
+function hasTests(path: string): boolean {
+  try {
+    const whole = join(root, path);
+    if (Deno.statSync(whole).isFile) return true;
+    for (const entry of Deno.readDirSync(whole)) {
+      if (entry.isDirectory && hasTests(`${path}/${entry.name}`)) return true;
+      if (/_test\.tsx?$/.test(entry.name)) return true;
+    }
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
