@@ -13,6 +13,8 @@ export const slotCount = 16_384;
 /** Tokens a node gets for `tokenCapacityUnitBytes` of capacity: a constant of every roster. */
 export const tokensPerUnit = 512;
 export const tokenCapacityUnitBytes = 10 * GiB;
+/** Copies a node may own beyond its fair share, before placement passes it over (spread.ts). */
+export const placementSlack = 0.1;
 /** A tiny node still gets slots; a huge one does not swamp the token table. */
 export const tokensMin = 16;
 export const tokensMax = 8_192;
@@ -104,8 +106,8 @@ export const streamsPerConnectionMax = 64;
 export const streamBufferBytesMax = 8 * MiB;
 /** Yamux window: above the credit window, so that credits and not the muxer set the pace. */
 export const streamWindowBytesMax = 6 * MiB;
-/** One WebSocket message: a yamux frame of one block with its encryption, twice over. */
-export const socketMessageBytesMax = 8 * MiB;
+/** One WebSocket message: noise records are at most 64 KiB; refused before admission too. */
+export const socketMessageBytesMax = 1 * MiB;
 /** Bytes of one gossip message: digests only. */
 export const gossipMessageBytesMax = 16 * KiB;
 
@@ -147,6 +149,31 @@ export const reconcileListMax = 48;
 /** A step later than this after the last one is a pause. */
 export const pauseMs = 2_000;
 
+/** HTTP: one socket each for tabs, tools and proxies of a small group; more wait in the backlog. */
+export const httpConnectionsMax = 1_024;
+export const httpHeaderBytesMax = 16 * KiB;
+/** A browser sends its headers at once; who trickles them is closed. */
+export const httpHeadersTimeoutMs = 5_000;
+/** No byte in either direction: longer than a heartbeat of the event stream. */
+export const httpIdleTimeoutMs = 60_000;
+export const httpKeepAliveMs = 15_000;
+/** An upload must bring this many bytes per window of waiting for the client. */
+export const httpBodyWindowMs = 20_000;
+export const httpBodyBytesPerWindowMin = 16 * KiB;
+/** After an answer in mid-upload, bytes and time read on so that the client sees it. */
+export const httpLingerBytesMax = 64 * MiB;
+export const httpLingerMs = 1_000;
+export const httpStopGraceMs = 1_000;
+/** JSON bodies that the API reads are a few fields. */
+export const httpJsonBytesMax = 64 * KiB;
+/** Events kept for Last-Event-ID, and waiting for one slow listener before it must resync. */
+export const eventsKeptMax = 1_000;
+export const eventsWaitingMax = 1_000;
+export const eventListenersMax = 256;
+export const eventHeartbeatMs = 15_000;
+/** Segments of an /ipfs path: each costs at least one block. */
+export const ipfsPathSegmentsMax = 64;
+
 assert(chunkBytesLarge <= blockBytesMax, "the largest leaf must be a block");
 assert(blockBytesMax + 4 * KiB <= frameBytesMax, "a frame must hold a block");
 assert(recordMessageBytesMax <= frameBytesMax, "a frame must hold a record message");
@@ -156,3 +183,4 @@ assert(strangerCreditWindowBytes >= blockBytesMax, "a stranger must get the larg
 assert(streamWindowBytesMax <= streamBufferBytesMax, "a paused stream must hold its window");
 assert(transactionBytesMax <= queuedBytesMax, "a transaction must fit the queue");
 assert(valueBytesMax < transactionBytesMax, "a value must fit a transaction");
+assert(eventHeartbeatMs * 2 < httpIdleTimeoutMs, "a heartbeat must keep its socket open");
