@@ -1,0 +1,95 @@
+// The one public port: a node:http server with every limit set. Its `upgrade` event is left to
+// the libp2p listener of server/net, which takes `Upgrade: websocket` on `/` from `node`.
+//
+// Why node:http: it closes half-open requests, which Deno.serve does not. requestTimeout stays
+// off, because an upload may take hours: slow bodies are cut off by body_stream.ts, silent
+// sockets by the inactivity timeout, slow headers by headersTimeout.
+
+import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { messageOf, SkyringError } from "../../shared/base/errors.ts";
+import {
+  httpConnectionsMax,
+  httpHeaderBytesMax,
+  httpHeadersTimeoutMs,
+  httpIdleTimeoutMs,
+  httpKeepAliveMs,
+  httpStopGraceMs,
+} from "../../shared/base/limits.ts";
+import { createListener, type FetchHandler, type HttpLog } from "./adapter.ts";
+
+/** A running or startable server; `node` is for whoever takes upgrades. */
+export interface HttpServer {
+  readonly node: Server;
+  /** Listens; resolves with the port in use. @throws {SkyringError} conflict: port in use */
+  start(): Promise<number>;
+  /** Stops accepting, waits a moment for answers under way, then closes what is left. */
+  stop(): Promise<void>;
+}
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly log: HttpLog;
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+/** A server for `handler`, not yet listening. @throws never */
+export function createHttpServer(handler: FetchHandler, options: HttpServerOptions): HttpServer {
+  const listener = createListener(handler, {
+    log: options.log,
+    encrypted: options.tls !== undefined,
+  });
+  const limits = {
+    connectionsCheckingInterval: 500,
+    headersTimeout: httpHeadersTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: httpKeepAliveMs,
+    maxHeaderSize: httpHeaderBytesMax,
+  };
+  const node = options.tls === undefined
+    ? createServer(limits)
+    : createTlsServer({ ...limits, ...options.tls }) as unknown as Server;
+  node.maxConnections = httpConnectionsMax;
+  node.setTimeout(httpIdleTimeoutMs, (socket) => socket.destroy());
+  node.on("request", (incoming, outgoing) => listener(incoming, outgoing));
+  node.on("checkContinue", (incoming, outgoing) => listener(incoming, outgoing, true));
+  node.on("clientError", (error, socket) => {
+    options.log("http.client_error", { error: messageOf(error) });
+    if (!socket.writable) return void socket.destroy();
+    // Destroyed after the write: a half-open client must not keep the socket.
+    const answer = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    socket.end(answer, () => socket.destroy());
+  });
+  return { node, start: () => listen(node, options), stop: () => close(node) };
+}
+
+function listen(node: Server, options: HttpServerOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) => {
+      const data = { host: options.host, port: options.port };
+      const message = `Cannot listen on ${options.host}:${options.port}: ${error.message}`;
+      reject(new SkyringError("conflict", message, { data, cause: error }));
+    };
+    node.once("error", failed);
+    node.listen(options.port, options.host, () => {
+      node.off("error", failed);
+      node.on("error", (error) => options.log("http.server_error", { error: messageOf(error) }));
+      resolve((node.address() as AddressInfo).port);
+    });
+  });
+}
+
+function close(node: Server): Promise<void> {
+  if (!node.listening) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => node.closeAllConnections(), httpStopGraceMs);
+    node.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    node.closeIdleConnections();
+  });
+}
