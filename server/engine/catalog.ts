@@ -1,0 +1,228 @@
+// The catalog of one node: a copy of every decided file and set record, for listing and for
+// knowing what to store. It needs no agreement: entries come from decided registers, later
+// versions win, and copies converge by comparison (catalog_sync.ts).
+//
+// Invariants: merges run one after another, so that no older entry overwrites a newer one; the
+// fingerprint tree changes only after its entries are durable; listeners hear of durable entries.
+
+import { createHash } from "node:crypto";
+import {
+  type CatalogEntry,
+  type EntryMark,
+  entrySupersedes,
+  markOf,
+} from "../../shared/record/catalog_entry.ts";
+import {
+  FingerprintTree,
+  pointsOfRange,
+  type TreeRange,
+} from "../../shared/record/fingerprint_tree.ts";
+import type { CatalogView } from "../../shared/record/reconcile.ts";
+import type { RecordKey, RecordKind } from "../../shared/record/value.ts";
+import {
+  clearCatalog,
+  completeEntry,
+  dropEntry,
+  putEntry,
+  readEntry,
+  readIncomplete,
+  readMarked,
+  readMarks,
+  readNames,
+  readOldTombstones,
+  readRange,
+  scanMarks,
+} from "../disk/catalog_table.ts";
+import type { Database } from "../disk/database.ts";
+
+/** An entry that became part of the catalog, with its mark. */
+export interface CatalogChange {
+  readonly entry: CatalogEntry;
+  readonly mark: EntryMark;
+  /** What it replaced. */
+  readonly before: CatalogEntry | undefined;
+}
+
+export interface CatalogOptions {
+  readonly database: Database;
+  readonly tombstoneAgeMs: number;
+  readonly now: () => number;
+  /** Whether all inner blocks that an entry needs are held already. */
+  readonly isComplete: (entry: CatalogEntry) => boolean;
+}
+
+const tombstonesDroppedAtOnce = 500;
+
+export class Catalog implements CatalogView {
+  readonly #options: CatalogOptions;
+  #tree = new FingerprintTree();
+  #live = new Map<RecordKind, number>();
+  #queue: Promise<unknown> = Promise.resolve();
+  readonly #listeners: ((changes: readonly CatalogChange[]) => void)[] = [];
+
+  private constructor(options: CatalogOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the catalog and builds its fingerprints, a page at a time. @throws as Database.read() */
+  static async open(options: CatalogOptions): Promise<Catalog> {
+    const catalog = new Catalog(options);
+    for await (const page of scanMarks(options.database)) {
+      for (const { point, id } of page) catalog.#tree.add(point, id);
+    }
+    const counts = options.database.read<{ kind: RecordKind; count: number }>(
+      "SELECT kind, count(*) AS count FROM catalog WHERE deleted = 0 GROUP BY kind",
+    );
+    for (const { kind, count } of counts) catalog.#live.set(kind, count);
+    return catalog;
+  }
+
+  /** Takes entries that are newer than what is held; resolves when durable with the changes made. */
+  merge(entries: readonly CatalogEntry[]): Promise<readonly CatalogChange[]> {
+    return this.#inTurn(() => this.#merge(entries));
+  }
+
+  /** The entry under a key; undefined when unknown or deleted. */
+  get(key: RecordKey): CatalogEntry | undefined {
+    const entry = readEntry(this.#options.database, key);
+    return entry?.value.deleted ? undefined : entry;
+  }
+
+  /** The entry under a key, a tombstone included. */
+  getAny(key: RecordKey): CatalogEntry | undefined {
+    return readEntry(this.#options.database, key);
+  }
+
+  /** Live entries by name, in byte order. */
+  names(
+    kind: RecordKind,
+    page: { prefix: string; after: string | undefined; limit: number },
+  ): CatalogEntry[] {
+    return readNames(this.#options.database, kind, page);
+  }
+
+  /** Live entries of a kind. */
+  count(kind: RecordKind): number {
+    return this.#live.get(kind) ?? 0;
+  }
+
+  /** Live files whose inner blocks are not all here. */
+  incomplete(after: string | undefined, limit: number): CatalogEntry[] {
+    return readIncomplete(this.#options.database, "file", { prefix: "", after, limit });
+  }
+
+  /** Says that all inner blocks of an entry are held. */
+  async setComplete(entry: CatalogEntry): Promise<void> {
+    await this.#options.database.write([completeEntry(markOf(entry, sha256))]);
+  }
+
+  fingerprint(range: TreeRange) {
+    return this.#tree.at(range);
+  }
+
+  marksIn(range: TreeRange): readonly EntryMark[] {
+    return readMarks(this.#options.database, pointsOfRange(range));
+  }
+
+  /** Entries still held under these marks. */
+  marked(marks: readonly EntryMark[]): CatalogEntry[] {
+    return marks.flatMap((mark) => readMarked(this.#options.database, mark) ?? []);
+  }
+
+  /** A page of a range, in order of the marks. */
+  page(range: TreeRange, options: { after: EntryMark | null; limit: number }): CatalogEntry[] {
+    return readRange(this.#options.database, { ...pointsOfRange(range), ...options });
+  }
+
+  /** Which of these marks are not held. */
+  missing(marks: readonly EntryMark[]): EntryMark[] {
+    return marks.filter((mark) => readMarked(this.#options.database, mark) === undefined);
+  }
+
+  /** Called with every batch of durable changes, in order. Listeners must not throw. */
+  onChange(listener: (changes: readonly CatalogChange[]) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Drops everything: another lineage's records, or copies too old to be trusted (T4). */
+  clear(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#options.database.write([clearCatalog]);
+      this.#tree = new FingerprintTree();
+      this.#live.clear();
+    });
+  }
+
+  /** Drops tombstones past their age; their registers keep their own rules. */
+  dropOldTombstones(): Promise<number> {
+    return this.#inTurn(async () => {
+      const beforeMs = this.#options.now() - this.#options.tombstoneAgeMs;
+      const marks = readOldTombstones(this.#options.database, {
+        beforeMs,
+        limit: tombstonesDroppedAtOnce,
+      });
+      if (marks.length === 0) return 0;
+      await this.#options.database.write(marks.map(dropEntry));
+      for (const { point, id } of marks) this.#tree.remove(point, id);
+      return marks.length;
+    });
+  }
+
+  /** Resolves when the merges asked for so far are done. */
+  async settled(): Promise<void> {
+    await this.#queue;
+  }
+
+  async #merge(entries: readonly CatalogEntry[]): Promise<readonly CatalogChange[]> {
+    const changes = this.#newerOf(entries);
+    if (changes.length === 0) return changes;
+    const statements = changes.map(({ entry, mark }) =>
+      putEntry(entry, { mark, complete: this.#options.isComplete(entry) })
+    );
+    await this.#options.database.write(statements);
+    for (const { entry, mark, before } of changes) {
+      if (before !== undefined) {
+        const old = markOf(before, sha256);
+        this.#tree.remove(old.point, old.id);
+      }
+      this.#tree.add(mark.point, mark.id);
+      this.#countLive(entry, before);
+    }
+    for (const listener of this.#listeners) listener(changes);
+    return changes;
+  }
+
+  /** The latest entry of each key among `entries`, where it is later than what is held. */
+  #newerOf(entries: readonly CatalogEntry[]): CatalogChange[] {
+    const oldest = this.#options.now() - this.#options.tombstoneAgeMs;
+    const changes = new Map<string, CatalogChange>();
+    for (const entry of entries) {
+      // A tombstone past its age was dropped here already, or will be: it must not come back.
+      if (entry.value.deleted && entry.value.stamp[0] < oldest) continue;
+      const key = `${entry.key.kind}\0${entry.key.name}`;
+      const chosen = changes.get(key);
+      const before = chosen === undefined
+        ? readEntry(this.#options.database, entry.key)
+        : chosen.before;
+      if (!entrySupersedes(entry.value, chosen?.entry.value ?? before?.value)) continue;
+      changes.set(key, { entry, mark: markOf(entry, sha256), before });
+    }
+    return [...changes.values()];
+  }
+
+  #countLive(entry: CatalogEntry, before: CatalogEntry | undefined): void {
+    const was = before !== undefined && !before.value.deleted ? 1 : 0;
+    const is = entry.value.deleted ? 0 : 1;
+    this.#live.set(entry.key.kind, this.count(entry.key.kind) + is - was);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work);
+    this.#queue = turn.catch(() => undefined); // the caller of `turn` is told; the next goes on
+    return turn;
+  }
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash("sha256").update(bytes).digest();
+}
