@@ -36,7 +36,7 @@ export interface Failure {
 }
 
 export interface DatabaseSizes {
-  /** Bytes of the database file. */
+  /** Bytes of the database file that are in use: free pages do not count. */
   readonly database: number;
   /** Bytes of the write-ahead log. */
   readonly wal: number;

@@ -6,19 +6,27 @@
 // Invariants: "committed" is sent only after the log is synced (synchronous=FULL); after a failed
 // write or sync nothing is tried again: "failed" is the last message. It knows no table but its own.
 
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type {
   DatabaseSizes,
   Failure,
   FromWorker,
   Migrations,
   PackedStatement,
+  PackedValue,
   ToWorker,
 } from "./database_messages.ts";
 import { failureOf } from "./sqlite_failure.ts";
 
 /** Kept in step with shared/base/limits.ts by a test: importing it would need more permission. */
-export const workerLimits = { walPagesCheckpoint: 1_000, walPagesMax: 16_384 } as const;
+export const workerLimits = {
+  walPagesCheckpoint: 1_000,
+  walPagesMax: 16_384,
+  checkBytesMax: 256 * 1024 * 1024,
+} as const;
+
+/** SQLite's default page. */
+const pageBytes = 4_096;
 
 type Transaction = readonly PackedStatement[];
 
@@ -62,10 +70,10 @@ function open(message: { path: string; migrations: readonly Migrations[] }): voi
   const opened = new DatabaseSync(path);
   database = opened;
   opened.exec(`
-    PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    PRAGMA page_size = 4096; PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
     PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384;`);
-  if (wasUnclean) check(opened);
+  if (wasUnclean || fileBytes(path) <= workerLimits.checkBytesMax) check(opened);
   migrate(opened, message.migrations);
   checkpoint(opened);
   send({ kind: "opened", sizes: sizes(), wasUnclean });
@@ -147,10 +155,7 @@ function runOne(
   opened.exec("SAVEPOINT one");
   try {
     for (const [text, ...values] of transaction) {
-      const bound = values.map((value) =>
-        Array.isArray(value) ? blobs.subarray(value[0], value[0] + value[1]) : value
-      );
-      statementOf(opened, text).run(...bound as (null | number | bigint | string | Uint8Array)[]);
+      statementOf(opened, text).run(...values.map((value) => bound(value, blobs)));
     }
     opened.exec("RELEASE one");
     return undefined;
@@ -161,6 +166,13 @@ function runOne(
     opened.exec("RELEASE one");
     return failure;
   }
+}
+
+/** The library binds every number as a float: whole ones must be integers in expressions too. */
+function bound(value: PackedValue, blobs: Uint8Array): SQLInputValue {
+  if (typeof value === "number") return Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (value === null || typeof value !== "object") return value;
+  return blobs.subarray(value[0], value[0] + value[1]);
 }
 
 function statementOf(opened: DatabaseSync, text: number): StatementSync {
@@ -202,7 +214,9 @@ function stop(): void {
 }
 
 function sizes(): DatabaseSizes {
-  return { database: fileBytes(path), wal: fileBytes(`${path}-wal`) };
+  const row = database?.prepare("PRAGMA freelist_count").get();
+  const free = Number(row?.["freelist_count"] ?? 0) * pageBytes;
+  return { database: Math.max(0, fileBytes(path) - free), wal: fileBytes(`${path}-wal`) };
 }
 
 function fileBytes(file: string): number {

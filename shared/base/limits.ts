@@ -128,10 +128,18 @@ export const walPagesCheckpoint = 1_000;
 /** Pages after which readers are waited for, so that the log restarts: 64 MiB. */
 export const walPagesMax = 16_384;
 
+/** A database up to here is checked at every start (0.3 s), a larger one after a crash only. */
+export const databaseCheckBytesMax = 256 * MiB;
+
 /** Blocks made durable together: one directory sync and one commit for all of them. */
-export const putBatchBlocks = 32;
-/** Puts waiting or under way: bounds the bytes held for them to 128 blocks. */
-export const putsWaitingMax = 128;
+export const putBatchBlocks = 16;
+/** Batches under way at once: one syncs its files while the other commits its rows. */
+export const putBatchesMax = 2;
+/** Puts waiting or under way, in blocks and in bytes; beyond them a put is refused as busy. */
+export const putsWaitingMax = 1_024;
+export const putsWaitingBytesMax = 64 * MiB;
+/** Bad blocks kept for inspection; the oldest go first. */
+export const quarantinedBlocksMax = 256;
 /** Block files in one folder, so that a restart after a crash lists few names. */
 export const folderBlocksMax = 4_096;
 /** Kept on disk as an empty promise: given up when the disk is full, so that deletes work. */

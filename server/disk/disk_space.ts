@@ -1,0 +1,70 @@
+// Room on the disk: how much is free, what "no room" looks like, and a reserve that is given up
+// when there is none, so that deletes (which must write before they free anything) still work.
+
+import { statfsSync } from "node:fs";
+import { diskReserveBytes, MiB } from "../../shared/base/limits.ts";
+
+/**
+ * Bytes that this user may still write on the file system of `path`.
+ * Needs `--allow-sys=statfs`. @throws when the path does not exist or the permission is missing
+ */
+export function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+}
+
+/** Whether an error says that the disk or the user's quota is full. @throws never */
+export function isDiskFull(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  const code = "code" in thrown ? thrown.code : undefined;
+  return code === "ENOSPC" || code === "EDQUOT" || /os error (28|122)\b/.test(thrown.message);
+}
+
+/** A file of zeros that stands for room: holding it or giving it up. */
+export interface DiskReserve {
+  /** True while the room is held. */
+  held(): boolean;
+  /** Gives the room up. Never throws: what cannot be removed frees nothing. */
+  release(): Promise<void>;
+  /** Takes the room again. @returns false while the disk is full. @throws other disk errors */
+  restore(): Promise<boolean>;
+}
+
+/** The reserve at `path`, taken when there is room. @throws disk errors other than a full disk */
+export async function openDiskReserve(path: string): Promise<DiskReserve> {
+  let held = await bytesOf(path) === diskReserveBytes;
+  const release = async () => {
+    held = false;
+    await Deno.remove(path).catch(() => undefined);
+  };
+  const restore = async () => {
+    if (held) return true;
+    try {
+      await fill(path);
+      held = true;
+    } catch (thrown) {
+      if (!isDiskFull(thrown)) throw thrown;
+      await release();
+    }
+    return held;
+  };
+  await restore();
+  return { held: () => held, release, restore };
+}
+
+async function fill(path: string): Promise<void> {
+  const part = new Uint8Array(1 * MiB);
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  for (let done = 0; done < diskReserveBytes;) {
+    done += await file.write(part.subarray(0, Math.min(part.length, diskReserveBytes - done)));
+  }
+}
+
+async function bytesOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return 0;
+    throw thrown;
+  }
+}
