@@ -79,4 +79,6 @@ export interface Network {
 export type PeerEvent =
   | { readonly kind: "admitted"; readonly id: NodeId; readonly role: PeerRole }
   | { readonly kind: "gone"; readonly id: NodeId }
-  | { readonly kind: "refused"; readonly id: NodeId | undefined; readonly reason: string };
+  | { readonly kind: "refused"; readonly id: NodeId | undefined; readonly reason: string }
+  /** Our own peer id is alive in another process: the data folder was copied. */
+  | { readonly kind: "copied_identity"; readonly address: string };

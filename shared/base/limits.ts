@@ -14,7 +14,7 @@ export const slotCount = 16_384;
 export const tokensPerUnit = 512;
 export const tokenCapacityUnitBytes = 10 * GiB;
 /** Copies a node may own beyond its fair share, before placement passes it over (spread.ts). */
-export const placementSlack = 0.1;
+export const placementSlack = 0.15;
 /** A tiny node still gets slots; a huge one does not swamp the token table. */
 export const tokensMin = 16;
 export const tokensMax = 8_192;
@@ -144,6 +144,15 @@ export const quarantinedBlocksMax = 256;
 export const folderBlocksMax = 4_096;
 /** Kept on disk as an empty promise: given up when the disk is full, so that deletes work. */
 export const diskReserveBytes = 16 * MiB;
+
+/** Roster changes that a proposer keeps for others: a whole roster joining at once. */
+export const rosterChangesMax = 2 * rosterMembersMax;
+/** Operations queued on one key at one node: more is a caller that does not wait. */
+export const operationsPerKeyMax = 64;
+/** Versions that a value lists: an own attempt is recognised that many changes later. */
+export const recentVersionsMax = 8;
+/** Tombstones whose dropping is asked about at once. */
+export const tombstonesAtOnceMax = 64;
 
 /** Deadline of one register operation (agreement.md, section 9). */
 export const operationDeadlineMs = 5_000;
