@@ -53,6 +53,7 @@ function versionsShown(history: KeyHistory, complain: Complain): Map<string, Att
   for (const operation of history.operations) {
     if (operation.version !== null) show(operation.version, `operation ${operation.id}`);
   }
+  for (const version of history.decided) show(version, "decided");
   for (const version of history.dropped) show(version, "dropped");
   return shown;
 }
@@ -157,6 +158,8 @@ function holds(condition: Condition, parent: Attempt | undefined): boolean {
       return true;
     case "absent":
       return live === undefined;
+    case "present":
+      return live !== undefined;
     case "version":
       return live?.version === condition.version;
     default:

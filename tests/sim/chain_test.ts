@@ -53,6 +53,7 @@ function history(operations: Operation[], attempts: Attempt[], dropped: number[]
   return {
     operations,
     attempts: new Map(attempts.map((one) => [one.version, one])),
+    decided: new Set(),
     dropped: new Set(dropped.map(version)),
   };
 }

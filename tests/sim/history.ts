@@ -32,6 +32,7 @@ export interface Attempt {
 export type Condition =
   | { readonly kind: "none" }
   | { readonly kind: "absent" }
+  | { readonly kind: "present" }
   | { readonly kind: "version"; readonly version: string };
 
 /** How an operation ended, as its client was told. */
@@ -65,6 +66,8 @@ export interface Operation {
 export interface KeyHistory {
   readonly operations: Operation[];
   readonly attempts: Map<string, Attempt>;
+  /** Versions that a proposer knew to be decided, whatever its client was told. */
+  readonly decided: Set<string>;
   /** Versions of tombstones that all deciders held when they were dropped. */
   readonly dropped: Set<string>;
 }
@@ -76,7 +79,7 @@ export type History = Map<string, KeyHistory>;
 export function historyOf(history: History, key: string): KeyHistory {
   let found = history.get(key);
   if (found === undefined) {
-    found = { operations: [], attempts: new Map(), dropped: new Set() };
+    found = { operations: [], attempts: new Map(), decided: new Set(), dropped: new Set() };
     history.set(key, found);
   }
   return found;
