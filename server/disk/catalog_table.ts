@@ -21,7 +21,8 @@ export const catalogMigrations: Migrations = {
        PRIMARY KEY (kind, name)
      ) WITHOUT ROWID;
      CREATE INDEX catalog_point ON catalog (point, id);
-     CREATE INDEX catalog_incomplete ON catalog (kind, name) WHERE complete = 0;`,
+     CREATE INDEX catalog_incomplete ON catalog (kind, name) WHERE complete = 0;
+     CREATE TABLE catalog_compared (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);`,
   ],
 };
 
@@ -195,6 +196,16 @@ export function readOldTombstones(
     beforeMs,
     limit,
   );
+}
+
+/** When the last full comparison with another node ended, ms since the epoch; undefined never. */
+export function readComparedAt(database: Database): number | undefined {
+  return database.readOne<{ at: number }>("SELECT at FROM catalog_compared")?.at;
+}
+
+/** Notes the end of a full comparison. */
+export function putComparedAt(at: number): Statement {
+  return { sql: "INSERT OR REPLACE INTO catalog_compared (one, at) VALUES (1, ?)", params: [at] };
 }
 
 /** Empties the catalog: another lineage, or copies too old to be trusted. */

@@ -134,6 +134,11 @@ export class Catalog implements CatalogView {
     return readRange(this.#options.database, { ...pointsOfRange(range), ...options });
   }
 
+  /** The mark of an entry. */
+  markOf(entry: CatalogEntry): EntryMark {
+    return markOf(entry, sha256);
+  }
+
   /** Which of these marks are not held. */
   missing(marks: readonly EntryMark[]): EntryMark[] {
     return marks.filter((mark) => readMarked(this.#options.database, mark) === undefined);

@@ -14,7 +14,7 @@ export const slotCount = 16_384;
 export const tokensPerUnit = 512;
 export const tokenCapacityUnitBytes = 10 * GiB;
 /** Copies a node may own beyond its fair share, before placement passes it over (spread.ts). */
-export const placementSlack = 0.15;
+export const placementSlack = 0.1;
 /** A tiny node still gets slots; a huge one does not swamp the token table. */
 export const tokensMin = 16;
 export const tokensMax = 8_192;
@@ -159,8 +159,14 @@ export const operationDeadlineMs = 5_000;
 /** A stamp further ahead than this comes from a wrong clock and is refused. */
 export const stampAheadMsMax = 60_000;
 /** Entries in one catalog message, and records named in one gossip digest. */
-export const catalogPageEntriesMax = 1_000;
+export const catalogPageEntriesMax = 500;
 export const catalogDigestEntriesMax = 256;
+/** Bytes of entries in one page: small enough that a page never holds up a stream. */
+export const catalogPageBytesMax = 512 * KiB;
+/** A node that compared its catalog longer ago than this discards its copies (T4). */
+export const catalogStaleMsMax = 15 * 24 * 3_600_000;
+/** Tombstones live this long, at least; twice `catalogStaleMsMax`, so none is missed. */
+export const tombstoneAgeMs = 30 * 24 * 3_600_000;
 /** A range with no more entries than this is listed instead of split. */
 export const reconcileListMax = 48;
 /** A step later than this after the last one is a pause. */

@@ -113,18 +113,19 @@ const answer = v.union([
 ]);
 const lineage = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/), v.transform(asLineage));
 
-const requestSchema = v.union([
-  v.tuple([v.literal("compare"), lineage, v.pipe(v.array(claim), v.maxLength(claimsMax))]),
-  v.tuple([v.literal("fetch"), lineage, marks(catalogPageEntriesMax)]),
-  v.tuple([v.literal("read"), lineage, range, v.nullable(mark)]),
-  v.tuple([v.literal("digest"), lineage, marks(catalogDigestEntriesMax), fingerprint]),
-]);
-const replySchema = v.union([
-  v.tuple([v.literal("answers"), v.pipe(v.array(answer), v.maxLength(claimsMax))]),
-  v.tuple([v.literal("entries"), entries]),
-  v.tuple([v.literal("page"), entries, v.nullable(mark)]),
-  v.tuple([v.literal("refused"), v.nullable(lineage)]),
-]);
+// One schema a kind, chosen by the first item: a union would try every member on every message.
+const requestSchemas = {
+  compare: v.tuple([v.literal("compare"), lineage, v.pipe(v.array(claim), v.maxLength(claimsMax))]),
+  fetch: v.tuple([v.literal("fetch"), lineage, marks(catalogPageEntriesMax)]),
+  read: v.tuple([v.literal("read"), lineage, range, v.nullable(mark)]),
+  digest: v.tuple([v.literal("digest"), lineage, marks(catalogDigestEntriesMax), fingerprint]),
+};
+const replySchemas = {
+  answers: v.tuple([v.literal("answers"), v.pipe(v.array(answer), v.maxLength(claimsMax))]),
+  entries: v.tuple([v.literal("entries"), entries]),
+  page: v.tuple([v.literal("page"), entries, v.nullable(mark)]),
+  refused: v.tuple([v.literal("refused"), v.nullable(lineage)]),
+};
 
 /** A request as bytes. @throws never */
 export function encodeCatalogRequest({ lineage: of, request }: CatalogEnvelope): Uint8Array {
@@ -156,8 +157,8 @@ export function encodeCatalogReply(reply: CatalogReply): Uint8Array {
 
 /** The request in bytes from a peer, or undefined when they are not one. @throws never */
 export function decodeCatalogRequest(bytes: Uint8Array): CatalogEnvelope | undefined {
-  const parsed = v.safeParse(requestSchema, decodeQuietly(bytes));
-  if (!parsed.success) return undefined;
+  const parsed = parseByKind(requestSchemas, bytes);
+  if (!parsed?.success) return undefined;
   const message = parsed.output;
   const of = message[1];
   switch (message[0]) {
@@ -174,8 +175,8 @@ export function decodeCatalogRequest(bytes: Uint8Array): CatalogEnvelope | undef
 
 /** The reply in bytes from a peer, or undefined when they are not one. @throws never */
 export function decodeCatalogReply(bytes: Uint8Array): CatalogReply | undefined {
-  const parsed = v.safeParse(replySchema, decodeQuietly(bytes));
-  if (!parsed.success) return undefined;
+  const parsed = parseByKind(replySchemas, bytes);
+  if (!parsed?.success) return undefined;
   const message = parsed.output;
   switch (message[0]) {
     case "answers":
@@ -187,6 +188,16 @@ export function decodeCatalogReply(bytes: Uint8Array): CatalogReply | undefined 
     case "refused":
       return { kind: "refused", lineage: message[1] };
   }
+}
+
+function parseByKind<Schemas extends Record<string, v.GenericSchema>>(
+  schemas: Schemas,
+  bytes: Uint8Array,
+): v.SafeParseResult<Schemas[keyof Schemas]> | undefined {
+  const message = decodeQuietly(bytes);
+  const kind = Array.isArray(message) ? message[0] : undefined;
+  if (typeof kind !== "string" || !Object.hasOwn(schemas, kind)) return undefined;
+  return v.safeParse(schemas[kind as keyof Schemas], message);
 }
 
 function decodeQuietly(bytes: Uint8Array): unknown {

@@ -1,0 +1,304 @@
+// Keeps the catalogs of a group the same. New entries are named by gossip and fetched by who
+// lacks them; every few seconds each node compares its whole catalog with one other, which costs
+// one small message when nothing differs, and finds whatever gossip lost.
+//
+//   local change -> digest (gossip, batched) -> others: fetch what they lack
+//   worker       -> compare with one peer    -> fetch, read pages, or tell the peer what it lacks
+//
+// Bodies always travel by pull, from a node that has them, over the channel "catalog".
+
+import type { Lineage, NodeId } from "../../shared/base/ids.ts";
+import {
+  catalogDigestEntriesMax,
+  catalogPageBytesMax,
+  catalogPageEntriesMax,
+  catalogStaleMsMax,
+} from "../../shared/base/limits.ts";
+import { SkyringError } from "../../shared/base/errors.ts";
+import type { Prng } from "../../shared/base/prng.ts";
+import type { CatalogEntry, EntryMark } from "../../shared/record/catalog_entry.ts";
+import { sameFingerprint, type TreeRange } from "../../shared/record/fingerprint_tree.ts";
+import {
+  answerClaims,
+  followAnswers,
+  openingClaim,
+  type RangeClaim,
+} from "../../shared/record/reconcile.ts";
+import {
+  type CatalogReply,
+  type CatalogRequest,
+  claimsMax,
+  decodeCatalogReply,
+  decodeCatalogRequest,
+  encodeCatalogReply,
+  encodeCatalogRequest,
+} from "../../shared/wire/catalog_message.ts";
+import { putComparedAt, readComparedAt } from "../disk/catalog_table.ts";
+import type { Database } from "../disk/database.ts";
+import type { Channel } from "../net/network.ts";
+import type { Catalog } from "./catalog.ts";
+import type { StepReport, Workers } from "./workers.ts";
+
+/** Hints to all members at once: may be lost, never relied on. */
+export interface Gossip {
+  publish(bytes: Uint8Array): void;
+  handle(handler: (from: NodeId, bytes: Uint8Array) => void): void;
+}
+
+export interface CatalogSyncOptions {
+  readonly catalog: Catalog;
+  readonly database: Database;
+  readonly channel: Channel;
+  readonly gossip: Gossip;
+  readonly workers: Workers;
+  readonly prng: Prng;
+  readonly now: () => number;
+  /** Other members that are connected and believed alive. */
+  readonly peers: () => readonly NodeId[];
+  /** Our roster's lineage; undefined before the first roster. */
+  readonly lineage: () => Lineage | undefined;
+  /** Whether this node is the only member: then it has everything there is. */
+  readonly alone: () => boolean;
+}
+
+const everyMs = 5_000;
+const requestTimeoutMs = 10_000;
+const digestDelayMs = 100;
+/** Entries waiting to be named by gossip; beyond it the next comparison finds them. */
+const digestQueueMax = 8_192;
+
+export class CatalogSync {
+  readonly #options: CatalogSyncOptions;
+  readonly #unnamed: EntryMark[] = [];
+  #digestTimer: ReturnType<typeof setTimeout> | undefined;
+  #synced = false;
+  #suggested: NodeId | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(options: CatalogSyncOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to answer and to compare. Discards copies that are too old to be trusted (T4). */
+  async start(): Promise<void> {
+    const { catalog, database, channel, gossip, workers, now } = this.#options;
+    const comparedAt = readComparedAt(database);
+    if (comparedAt !== undefined && now() - comparedAt > catalogStaleMsMax) await catalog.clear();
+    channel.handle((from, bytes) => this.#answer(from, bytes));
+    gossip.handle((from, bytes) => this.#hear(from, bytes));
+    const step = (signal: AbortSignal) => this.#step(signal);
+    this.#wake = workers.start({ name: "catalog sync", everyMs, step }).wake;
+  }
+
+  /** Whether a whole comparison with another node has ended since the start (or none is needed). */
+  get synced(): boolean {
+    return this.#synced || this.#options.alone();
+  }
+
+  /** Compares soon: peers came, the lineage changed. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Forgets that it was in step: the catalog was cleared. */
+  reset(): void {
+    this.#synced = false;
+    this.#wake();
+  }
+
+  /** Names entries that were decided through this node to all others. */
+  announce(marks: readonly EntryMark[]): void {
+    if (this.#unnamed.length + marks.length > digestQueueMax) return;
+    this.#unnamed.push(...marks);
+    this.#digestTimer ??= setTimeout(() => this.#publish(), digestDelayMs);
+  }
+
+  /** Ends the timer; the worker table ends the loop. */
+  stop(): void {
+    clearTimeout(this.#digestTimer);
+  }
+
+  #publish(): void {
+    this.#digestTimer = undefined;
+    const lineage = this.#options.lineage();
+    if (lineage === undefined) return;
+    while (this.#unnamed.length > 0) {
+      const marks = this.#unnamed.splice(0, catalogDigestEntriesMax);
+      const all = this.#options.catalog.fingerprint({ depth: 0, index: 0 });
+      const request: CatalogRequest = { kind: "digest", marks, all };
+      this.#options.gossip.publish(encodeCatalogRequest({ lineage, request }));
+    }
+  }
+
+  /** A digest: fetch what it names and we lack. */
+  #hear(from: NodeId, bytes: Uint8Array): void {
+    const envelope = decodeCatalogRequest(bytes);
+    if (envelope === undefined || envelope.lineage !== this.#options.lineage()) return;
+    if (envelope.request.kind !== "digest") return;
+    const { marks, all } = envelope.request;
+    const missing = this.#options.catalog.missing(marks);
+    if (missing.length > 0) {
+      this.#fetch(from, missing, undefined).catch(() => this.#suggest(from));
+    } else if (!sameFingerprint(all, this.#options.catalog.fingerprint({ depth: 0, index: 0 }))) {
+      this.#suggested = from; // compared with at the next turn, not at once: more is on its way
+    }
+  }
+
+  #suggest(peer: NodeId): void {
+    this.#suggested = peer;
+    this.#wake();
+  }
+
+  async #answer(from: NodeId, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+    const envelope = decodeCatalogRequest(bytes);
+    if (envelope === undefined) return undefined;
+    const lineage = this.#options.lineage() ?? null;
+    if (envelope.lineage !== lineage) return encodeCatalogReply({ kind: "refused", lineage });
+    if (envelope.request.kind === "digest") {
+      this.#hear(from, bytes);
+      return undefined;
+    }
+    await this.#options.catalog.settled();
+    return encodeCatalogReply(this.#reply(envelope.request));
+  }
+
+  #reply(request: Exclude<CatalogRequest, { kind: "digest" }>): CatalogReply {
+    const { catalog } = this.#options;
+    switch (request.kind) {
+      case "compare":
+        return { kind: "answers", answers: answerClaims(catalog, request.claims) };
+      case "fetch":
+        return { kind: "entries", entries: withinPage(catalog.marked(request.marks)) };
+      case "read": {
+        const limit = catalogPageEntriesMax;
+        const found = catalog.page(request.range, { after: request.after, limit });
+        const entries = withinPage(found);
+        const last = entries.at(-1);
+        const more = entries.length < found.length || found.length === limit;
+        return { kind: "page", entries, next: more && last ? catalog.markOf(last) : null };
+      }
+    }
+  }
+
+  async #step(signal: AbortSignal): Promise<StepReport> {
+    const { catalog, peers, prng, lineage } = this.#options;
+    await catalog.dropOldTombstones();
+    const candidates = peers();
+    const suggested = this.#suggested;
+    this.#suggested = undefined;
+    const peer = suggested !== undefined && candidates.includes(suggested)
+      ? suggested
+      : prng.pick(candidates);
+    const of = lineage();
+    if (peer === undefined || of === undefined) return { more: false, progress: "no peer" };
+    const took = await this.#compareWith(peer, signal);
+    this.#synced = true;
+    await this.#options.database.write([putComparedAt(this.#options.now())]);
+    return { more: false, progress: `in step with ${peer.slice(-6)}, ${took} entries taken` };
+  }
+
+  /** One whole comparison as the asker. @returns entries taken */
+  async #compareWith(peer: NodeId, signal: AbortSignal): Promise<number> {
+    const { catalog } = this.#options;
+    let claims: RangeClaim[] = [openingClaim(catalog)];
+    let taken = 0;
+    while (claims.length > 0) {
+      const request: CatalogRequest = { kind: "compare", claims: claims.slice(0, claimsMax) };
+      const reply = await this.#ask(peer, { request, expect: "answers", signal });
+      const next = followAnswers(catalog, reply.answers);
+      claims = [...claims.slice(claimsMax), ...next.compare];
+      taken += await this.#fetch(peer, next.fetch, signal);
+      for (const range of next.read) taken += await this.#read(peer, range, signal);
+      this.#offer(peer, next.offer);
+    }
+    return taken;
+  }
+
+  async #fetch(
+    peer: NodeId,
+    marks: readonly EntryMark[],
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    let taken = 0;
+    let wanted = marks;
+    while (wanted.length > 0) {
+      const now = wanted.slice(0, catalogPageEntriesMax);
+      const request: CatalogRequest = { kind: "fetch", marks: now };
+      const reply = await this.#ask(peer, { request, expect: "entries", signal });
+      await this.#options.catalog.merge(reply.entries);
+      taken += reply.entries.length;
+      // A page is cut at its byte limit: ask again for the rest, unless nothing came.
+      const rest = this.#options.catalog.missing(now);
+      const stuck = reply.entries.length === 0 || rest.length === now.length;
+      wanted = [...(stuck ? [] : rest), ...wanted.slice(catalogPageEntriesMax)];
+    }
+    return taken;
+  }
+
+  /** Reads a range of which we have nothing, asking for each page while the last is written. */
+  async #read(peer: NodeId, range: TreeRange, signal: AbortSignal): Promise<number> {
+    let after: EntryMark | null = null;
+    let taken = 0;
+    let writing: Promise<unknown> = Promise.resolve();
+    do {
+      const request: CatalogRequest = { kind: "read", range, after };
+      const reply: Extract<CatalogReply, { kind: "page" }> = await this.#ask(peer, {
+        request,
+        expect: "page",
+        signal,
+      });
+      await writing;
+      writing = this.#options.catalog.merge(reply.entries);
+      taken += reply.entries.length;
+      after = reply.next;
+    } while (after !== null);
+    await writing;
+    return taken;
+  }
+
+  /** Tells a peer what it lacks; it fetches what it wants. */
+  #offer(peer: NodeId, marks: readonly EntryMark[]): void {
+    const lineage = this.#options.lineage();
+    if (lineage === undefined || marks.length === 0) return;
+    const all = this.#options.catalog.fingerprint({ depth: 0, index: 0 });
+    for (let start = 0; start < marks.length; start += catalogDigestEntriesMax) {
+      const some = marks.slice(start, start + catalogDigestEntriesMax);
+      const request: CatalogRequest = { kind: "digest", marks: some, all };
+      this.#options.channel.notify(peer, encodeCatalogRequest({ lineage, request }));
+    }
+  }
+
+  async #ask<Kind extends CatalogReply["kind"]>(
+    peer: NodeId,
+    question: { request: CatalogRequest; expect: Kind; signal: AbortSignal | undefined },
+  ): Promise<Extract<CatalogReply, { kind: Kind }>> {
+    const lineage = this.#options.lineage();
+    if (lineage === undefined) {
+      throw new SkyringError("not_ready", "Cannot compare catalogs: there is no roster yet");
+    }
+    const { request, expect, signal } = question;
+    const bytes = await this.#options.channel.request(
+      peer,
+      encodeCatalogRequest({ lineage, request }),
+      { timeoutMs: requestTimeoutMs, ...(signal === undefined ? {} : { signal }) },
+    );
+    const reply = decodeCatalogReply(bytes);
+    if (reply?.kind !== expect) {
+      throw new SkyringError("bad_message", `Cannot compare catalogs: ${peer} answered otherwise`, {
+        data: { peer, asked: request.kind, answered: reply?.kind ?? "garbage" },
+        retriable: true,
+      });
+    }
+    return reply as Extract<CatalogReply, { kind: Kind }>;
+  }
+}
+
+/** As many entries, from the first, as fit a page; at least one. */
+function withinPage(entries: readonly CatalogEntry[]): readonly CatalogEntry[] {
+  let bytes = 0;
+  const end = entries.findIndex(({ value }, index) => {
+    bytes += value.body.length + 512;
+    return bytes > catalogPageBytesMax && index > 0;
+  });
+  return end === -1 ? entries : entries.slice(0, end);
+}
