@@ -13,7 +13,7 @@ import { createEventQueue } from "./event_queue.ts";
 import { type History, historyOf, versionText } from "./history.ts";
 import type { Profile } from "./profiles.ts";
 import { createSimNetwork, type SimNetwork } from "./sim_network.ts";
-import { crashNode, createSimNode, feed, type NodeWorld, plan, type SimNode } from "./sim_node.ts";
+import { crashNode, createSimNode, feed, type NodeWorld, type SimNode } from "./sim_node.ts";
 import { createSimPlacement } from "./sim_placement.ts";
 import { simSettings } from "./sim_settings.ts";
 
@@ -40,9 +40,10 @@ export interface World extends NodeWorld {
   readonly history: History;
   readonly violations: string[];
   readonly counts: Counts;
+  /** Content of the roster of each epoch of each lineage, as first adopted by anyone. */
   readonly rosters: Map<string, string>;
-  /** Content of the roster found at each epoch of each lineage, as adopted by anyone. */
-  readonly newest: { roster: Roster | undefined };
+  /** Version of the value sent under each ballot, by lineage, key and ballot. */
+  readonly accepts: Map<string, string>;
   /** Called with what left a node for its client. */
   readonly results: Map<string, (output: AgreementOutput & { kind: "result" }) => void>;
   /** Bends a message of a hand-made schedule; undefined: the network decides. */
@@ -75,7 +76,7 @@ export function createWorld({ seed, profile, mutants, settings, trace }: WorldOp
     history: new Map(),
     violations: [],
     rosters: new Map(),
-    newest: { roster: undefined },
+    accepts: new Map(),
     results: new Map(),
     counts: {
       messages: 0,
@@ -122,7 +123,7 @@ export function complain(world: World, text: string): void {
   world.violations.push(`at ${Math.round(world.queue.now)} ms: ${text}`);
 }
 
-/** The newest roster that the world has seen adopted, by epoch. */
+/** Looks at an output when it is made: no crash can hide what a machine decided. */
 function observe(world: World, node: SimNode, output: AgreementOutput): void {
   if (output.kind === "send" && world.trace !== undefined) {
     const { message } = output;
@@ -138,7 +139,7 @@ function observe(world: World, node: SimNode, output: AgreementOutput): void {
   if (body.kind === "accept" && body.value !== null) {
     noteAccept(world, { lineage, key: body.key, ballot: body.ballot, value: body.value });
   } else if (body.kind === "drop") {
-    const version = world.rosters.get(`accept/${lineage}/${body.key}/${versionText(body.ballot)}`);
+    const version = world.accepts.get(`${lineage}/${body.key}/${versionText(body.ballot)}`);
     if (version !== undefined) historyOf(world.history, body.key).dropped.add(version);
   }
 }
@@ -154,8 +155,6 @@ function checkRoster(world: World, roster: Roster): void {
   if (known === undefined) {
     world.rosters.set(name, content);
     world.counts.rosters += 1;
-    const newest = world.newest.roster;
-    if (newest === undefined || roster.epoch > newest.epoch) world.newest.roster = roster;
     world.trace?.(`${Math.round(world.queue.now)} roster ${content}`);
     if (roster.council.length % 2 === 0) complain(world, `even council in ${content}`);
     if (roster.council.some((id) => !roster.members.some((member) => member.id === id))) {
@@ -177,7 +176,7 @@ interface Accept {
 function noteAccept(world: World, { lineage, key, ballot, value }: Accept): void {
   const version = versionText(value.version);
   const accepted = versionText(ballot);
-  world.rosters.set(`accept/${lineage}/${key}/${accepted}`, version);
+  world.accepts.set(`${lineage}/${key}/${accepted}`, version);
   const { attempts } = historyOf(world.history, key);
   if (attempts.has(version)) return;
   if (version !== accepted) complain(world, `${key}: ${version} first sent under ${accepted}`);
@@ -224,9 +223,9 @@ function send(world: World, node: SimNode, output: AgreementOutput & { kind: "se
       if (target === undefined || target.state !== "up") return;
       if (world.network.isCut(node.id, to)) return;
       world.counts.messages += 1;
-      plan(world, target, world.queue.now, () => {
-        feed(world, target, { kind: "message", from: node.id, message });
-      });
+      const arrive = () => feed(world, target, { kind: "message", from: node.id, message });
+      if (target.isPaused) target.held.push(arrive);
+      else arrive();
     });
   }
 }
