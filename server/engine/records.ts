@@ -7,6 +7,7 @@
 
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { Change, Edit, Outcome } from "../../shared/record/agreement_port.ts";
+import { entrySupersedes } from "../../shared/record/catalog_entry.ts";
 import {
   type ClockState,
   createClock,
