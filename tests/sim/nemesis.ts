@@ -4,7 +4,6 @@
 
 import type { NodeId } from "../../shared/base/ids.ts";
 import {
-  crashNode,
   createSimNode,
   feed,
   pauseNode,
@@ -94,6 +93,9 @@ function care(world: World, node: SimNode): void {
   if (!member && !node.leaving) {
     feed(world, node, { kind: "propose", proposal: { kind: "join", capacity, zone: "z" } });
   }
+  if (member && node.leaving) {
+    feed(world, node, { kind: "propose", proposal: { kind: "leave" } });
+  }
   if (member && roster !== undefined) expelDead(world, { node, ids: roster.members });
   if (prng.chance(0.3)) report(world, node);
   plan(world, node, queue.now + prng.between(150, 350), () => care(world, node));
@@ -181,7 +183,6 @@ function wipeOne(world: World): void {
     node.disk.boot = boot;
     return launch(world, node);
   }
-  crashNode(world, node);
   node.state = "gone";
   launch(world, addNode(world));
 }
