@@ -24,7 +24,8 @@ export function parseTarget(
   if (split.authority !== undefined && split.authority.toLowerCase() !== host.toLowerCase()) {
     return refused("Cannot accept request target: its host differs from the Host header");
   }
-  if (/[\\\u0000-\u0020\u007f]/.test(split.path)) {
+  // Printable ASCII without the backslash: everything else must come percent-encoded.
+  if (/[^\x21-\x5b\x5d-\x7e]/.test(split.path)) {
     return refused("Cannot read request target: it holds characters that must be encoded");
   }
   const path = split.path.split(/[?#]/, 1)[0] ?? "/";

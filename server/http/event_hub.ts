@@ -1,0 +1,115 @@
+// The event source of /api/events: numbers events, keeps the last ones for Last-Event-ID, and
+// feeds listeners. A listener that reads too slowly loses its waiting events and gets one
+// `resync` instead, so that memory is bounded whatever a client does.
+//
+// Invariants: ids grow by one within a boot; an id of another boot, or one no longer kept, is
+// answered by `resync`, never by silence.
+
+import { SkyringError } from "../../shared/base/errors.ts";
+import { eventListenersMax, eventsKeptMax, eventsWaitingMax } from "../../shared/base/limits.ts";
+
+export type EventKind = "member" | "file" | "block" | "phase" | "job";
+
+/** One event as sent; `data` is JSON with `at`. */
+export interface SentEvent {
+  readonly id: string;
+  readonly kind: EventKind | "resync";
+  readonly data: string;
+}
+
+/** One client's place in the stream. */
+export interface Subscription {
+  /** Events not yet taken, all at once; empty when there are none. */
+  take(): readonly SentEvent[];
+  /** Ends it; take() gives nothing more. */
+  stop(): void;
+}
+
+export interface EventHub {
+  /** Numbers an event and hands it to every listener. `data` must be plain JSON. */
+  publish(kind: EventKind, data: Readonly<Record<string, unknown>>): void;
+  /**
+   * Replays what came after `lastId` (nothing when undefined), then follows; `wake` is called
+   * when something waits. @throws {SkyringError} busy: too many listeners
+   */
+  subscribe(lastId: string | undefined, wake: () => void): Subscription;
+  /** Ends all streams: every listener is woken and finds `stopped`. */
+  stop(): void;
+  readonly stopped: boolean;
+}
+
+interface Listener {
+  waiting: SentEvent[];
+  lost: boolean;
+  readonly wake: () => void;
+}
+
+/** A hub; `boot` makes ids of this start distinct from those of earlier ones. @throws never */
+export function createEventHub(options: {
+  readonly boot: string;
+  readonly now: () => number;
+}): EventHub {
+  const kept: SentEvent[] = [];
+  const listeners = new Set<Listener>();
+  let sequence = 0;
+  let stopped = false;
+  const idOf = (number: number) => `${options.boot}-${number}`;
+  const resync = (): SentEvent => ({
+    id: idOf(sequence),
+    kind: "resync",
+    data: JSON.stringify({ at: options.now() }),
+  });
+  return {
+    get stopped() {
+      return stopped;
+    },
+    publish(kind, data) {
+      if (stopped) return;
+      sequence += 1;
+      const text = JSON.stringify({ ...data, at: options.now() });
+      const event: SentEvent = { id: idOf(sequence), kind, data: text };
+      kept.push(event);
+      if (kept.length > eventsKeptMax) kept.shift();
+      for (const listener of listeners) offer(listener, event);
+    },
+    subscribe(lastId, wake) {
+      if (listeners.size >= eventListenersMax) {
+        const data = { limit: eventListenersMax };
+        throw new SkyringError("busy", "Cannot open event stream: too many are open", { data });
+      }
+      const replay = lastId === undefined ? [] : eventsAfter(lastId, kept) ??
+        (lastId === idOf(sequence) ? [] : [resync()]);
+      const listener: Listener = { waiting: [...replay], lost: false, wake };
+      listeners.add(listener);
+      return {
+        take() {
+          const taken = listener.lost ? [resync()] : listener.waiting;
+          listener.lost = false;
+          listener.waiting = [];
+          return taken;
+        },
+        stop: () => void listeners.delete(listener),
+      };
+    },
+    stop() {
+      stopped = true;
+      for (const listener of listeners) listener.wake();
+      listeners.clear();
+    },
+  };
+}
+
+function offer(listener: Listener, event: SentEvent): void {
+  if (!listener.lost) listener.waiting.push(event);
+  if (listener.waiting.length > eventsWaitingMax) {
+    listener.waiting = [];
+    listener.lost = true;
+  }
+  listener.wake();
+}
+
+/** Undefined when `lastId` is not kept: what came between cannot be known. */
+function eventsAfter(lastId: string, kept: readonly SentEvent[]): readonly SentEvent[] | undefined {
+  const index = kept.findIndex((event) => event.id === lastId);
+  return index < 0 ? undefined : kept.slice(index + 1);
+}

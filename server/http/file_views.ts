@@ -1,0 +1,45 @@
+// Lists and views of files as JSON: names, one file's record, its block map.
+
+import { SkyringError } from "../../shared/base/errors.ts";
+import { nameBytesMax } from "../../shared/base/limits.ts";
+import type { FileInfo, Pool } from "../engine/pool.ts";
+import { etagOf } from "./conditions.ts";
+import { encodeCursor, pageOf } from "./requests.ts";
+import { jsonResponse } from "./responses.ts";
+
+/** GET /api/files. @throws {SkyringError} bad_setting, bad_request */
+export async function listFiles(request: Request, pool: Pool): Promise<Response> {
+  const { limit, after } = pageOf(request.url);
+  const prefix = (new URL(request.url).searchParams.get("prefix") ?? "").normalize("NFC");
+  if (new TextEncoder().encode(prefix).length > nameBytesMax) {
+    const data = { limit: nameBytesMax };
+    throw new SkyringError("bad_name", `Cannot use prefix: over ${nameBytesMax} bytes`, { data });
+  }
+  const page = await pool.list({ prefix, after, limit });
+  return jsonResponse({ items: page.items, next: encodeCursor(page.next) });
+}
+
+/** GET /api/files/{name}?view=info or blocks. @throws {SkyringError} bad_setting, not_found */
+export async function viewFile(
+  name: string,
+  options: { readonly request: Request; readonly pool: Pool; readonly view: string },
+): Promise<Response> {
+  const { request, pool, view } = options;
+  if (view === "info") return infoResponse(await pool.stat(name));
+  if (view !== "blocks") {
+    throw new SkyringError("bad_setting", "Cannot use view: expected info or blocks");
+  }
+  const { limit, after } = pageOf(request.url);
+  const start = after === undefined ? -1 : Number(after);
+  if (!Number.isSafeInteger(start)) {
+    throw new SkyringError("bad_request", "Cannot read cursor: it is not one of this list");
+  }
+  const page = await pool.blocks(name, { after: start, limit });
+  const next = page.next === null ? null : encodeCursor(String(page.next));
+  return jsonResponse({ items: page.items, next });
+}
+
+function infoResponse(info: FileInfo): Response {
+  const stale: Record<string, string> = info.stale ? { "skyring-stale": "1" } : {};
+  return jsonResponse(info, { headers: { etag: etagOf(info.cid), ...stale } });
+}

@@ -1,0 +1,68 @@
+// Logging in with the token: by form or JSON, or by a link with ?token=, which is answered by a
+// redirect at once so that the token leaves the address bar. A wrong token tells nothing.
+
+import { SkyringError } from "../../shared/base/errors.ts";
+import type { App } from "./routes.ts";
+import { isSecure, isToken, sessionCookie } from "./auth.ts";
+import { htmlResponse, page } from "./html.ts";
+import { readSmall } from "./requests.ts";
+import type { Services } from "./services.ts";
+
+const loginBytesMax = 4_096;
+
+/** Adds the routes. @throws never */
+export function routeLogin(app: App, services: Services): void {
+  app.get("/login", () => loginPage(200));
+  app.post("/login", async (context) => {
+    const request = context.req.raw;
+    const body = new TextDecoder().decode(await readSmall(request, loginBytesMax));
+    return logIn(tokenOf(request.headers, body), { headers: request.headers, services });
+  });
+}
+
+/** 303 to `/` with the session cookie. @throws {SkyringError} unauthorized */
+export function logIn(
+  given: string,
+  options: { readonly headers: Headers; readonly services: Services },
+): Response {
+  const { config } = options.services;
+  // Without a token there is nothing to log in to, and nothing to refuse.
+  if (config.token !== null && !isToken(given, config.token)) {
+    throw new SkyringError("unauthorized", "Cannot log in: wrong token");
+  }
+  const headers = new Headers({
+    location: "/",
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+  });
+  if (config.token !== null) {
+    const secure = isSecure(options.headers, config);
+    headers.set("set-cookie", sessionCookie(config.token, { port: config.port, secure }));
+  }
+  return new Response(null, { status: 303, headers });
+}
+
+/** The form that asks for the token. @throws never */
+export function loginPage(status: number): Response {
+  const form = `<form method="post" action="/login"><label>Token ` +
+    `<input type="password" name="token" autocomplete="current-password" required></label> ` +
+    `<button>Log in</button></form>`;
+  return htmlResponse(page("Skyring: log in", `<h1>Skyring</h1>${form}`), status);
+}
+
+function tokenOf(headers: Headers, body: string): string {
+  if ((headers.get("content-type") ?? "").startsWith("application/json")) {
+    const value: unknown = parseJson(body);
+    const token = typeof value === "object" && value !== null ? Reflect.get(value, "token") : "";
+    return typeof token === "string" ? token : "";
+  }
+  return new URLSearchParams(body).get("token") ?? "";
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SkyringError("bad_request", "Cannot read body: it is not JSON", { cause });
+  }
+}

@@ -1,0 +1,62 @@
+// This node, the netmap, connections, background loops and invites, as JSON.
+
+import { SkyringError } from "../../shared/base/errors.ts";
+import type { App } from "./routes.ts";
+import { decodeSegments, encodeCursor, pageOf } from "./requests.ts";
+import { jsonResponse } from "./responses.ts";
+import type { Services, WorkerControl } from "./services.ts";
+
+/** Adds the routes. @throws never */
+export function routeNodes(app: App, services: Services): void {
+  const { peers, workers, invite } = services;
+  app.get("/api/status", () => jsonResponse(services.status()));
+  app.get("/api/nodes", (context) => {
+    return listOf(services.nodes(), { url: context.req.url, keyOf: (node) => node.id });
+  });
+  app.get("/api/nodes/:id", (context) => {
+    const id = decodeSegments(context.req.url, 2).join("/");
+    const node = services.nodes().find((each) => each.id === id || each.name === id);
+    if (node === undefined) throw new SkyringError("not_found", "Cannot find that node");
+    return jsonResponse(node);
+  });
+  if (peers !== undefined) {
+    app.get("/api/peers", (context) => {
+      return listOf(peers(), {
+        url: context.req.url,
+        keyOf: (peer) => `${peer.id} ${peer.address}`,
+      });
+    });
+  }
+  if (workers !== undefined) routeWorkers(app, workers);
+  if (invite !== undefined) {
+    app.post("/api/invites", async () => jsonResponse({ invite: await invite() }, { status: 201 }));
+  }
+}
+
+function routeWorkers(app: App, workers: WorkerControl): void {
+  app.get("/api/workers", (context) => {
+    return listOf(workers.list(), { url: context.req.url, keyOf: (worker) => worker.name });
+  });
+  app.post("/api/workers/:name/:verb{pause|resume}", (context) => {
+    const name = context.req.param("name");
+    const pausing = context.req.param("verb") === "pause";
+    const known = pausing ? workers.pause(name) : workers.resume(name);
+    if (!known) throw new SkyringError("not_found", "Cannot find that worker");
+    return jsonResponse(workers.list().find((worker) => worker.name === name) ?? { name });
+  });
+}
+
+/** A list held in memory, in key order, so that a cursor survives changes. */
+function listOf<Item>(
+  items: readonly Item[],
+  options: { readonly url: string; readonly keyOf: (item: Item) => string },
+): Response {
+  const { limit, after } = pageOf(options.url);
+  const keyed = items
+    .map((item) => ({ item, key: options.keyOf(item) }))
+    .filter(({ key }) => after === undefined || key > after)
+    .sort((left, right) => left.key < right.key ? -1 : 1);
+  const page = keyed.slice(0, limit);
+  const next = keyed.length > limit ? page.at(-1)?.key ?? null : null;
+  return jsonResponse({ items: page.map(({ item }) => item), next: encodeCursor(next) });
+}
