@@ -7,6 +7,7 @@
 
 import { isAbsolute, join, resolve } from "node:path";
 import { messageOf, SkyringError } from "../shared/base/errors.ts";
+import { decodeInvite, isInvite } from "../shared/wire/invite.ts";
 import { environmentName, type Setting, type SettingKey, settingTable } from "./setting_table.ts";
 
 /** Value of each setting, as its reader gives it. */
@@ -53,11 +54,13 @@ export function resolveConfig(sources: ConfigSources): Config {
   const absolute = (path: string | undefined) =>
     path === undefined ? undefined : toAbsolute(path, sources.userFolder);
   const { secretFile, tokenFile, ...rest } = values;
+  const invited = acceptInvites(values.join, given);
   const config: Config = {
     ...rest,
-    group: values.group ?? "skyring",
+    group: invited.group ?? values.group ?? "skyring",
     capacity: values.capacity ?? 0,
-    secrets: values.secrets ?? fromFile("secrets", secretFile, sources),
+    join: invited.addresses,
+    secrets: values.secrets ?? fromFile("secrets", secretFile, sources) ?? invited.secrets,
     token: values.token ?? fromFile("token", tokenFile, sources),
     data: absolute(values.data),
     config: absolute(values.config),
@@ -182,6 +185,32 @@ function fromFile<Key extends "secrets" | "token">(
   const value = setting.read(text);
   if (value === undefined) throw badValue(key, { text: "", origin: whole }, setting.allowed);
   return value as Values[Key];
+}
+
+/** Addresses, group and secret out of invite tokens among the nodes to join. */
+function acceptInvites(
+  join: readonly string[],
+  given: GivenSettings,
+): { addresses: string[]; group: string | undefined; secrets: string[] | undefined } {
+  const addresses: string[] = [];
+  let group: string | undefined;
+  let secrets: string[] | undefined;
+  for (const item of join) {
+    if (!isInvite(item)) {
+      addresses.push(item);
+      continue;
+    }
+    const read = decodeInvite(item);
+    if (!read.ok) throw badUse(read.message, "join");
+    const wanted = given.group?.text ?? group ?? read.invite.group;
+    if (wanted !== read.invite.group) {
+      throw badUse(`Cannot join group ${read.invite.group}: this node is of ${wanted}`, wanted);
+    }
+    group = read.invite.group;
+    secrets ??= read.invite.secret === undefined ? undefined : [read.invite.secret];
+    addresses.push(...read.invite.addresses);
+  }
+  return { addresses, group, secrets };
 }
 
 function checkTogether(config: Config, given: GivenSettings): void {

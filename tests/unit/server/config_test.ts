@@ -7,6 +7,7 @@ import {
   resolveConfig,
   settingsHelp,
 } from "../../../server/config.ts";
+import { encodeInvite } from "../../../shared/wire/invite.ts";
 import { settingTable } from "../../../server/setting_table.ts";
 
 function resolve(
@@ -163,6 +164,16 @@ Deno.test("resolveConfig() refuses settings that do not go together", () => {
   assert.match(refusal(() => resolve(["--port=1", "--p2p-port=1"])), /must differ/);
   assert.match(refusal(() => resolve(["--edge", "--data=x"])), /edge node/);
   assert.equal(resolve(["--port=0", "--p2p-port=0"]).port, 0);
+});
+
+Deno.test("resolveConfig() takes addresses, group and secret out of an invite token", () => {
+  const token = encodeInvite({ group: "home", addresses: ["/ip4/10.0.0.1/tcp/1"], secret: "s" });
+  const config = resolve(["--join", `http://a:1,${token}`]);
+  assert.deepEqual(config.join, ["http://a:1", "/ip4/10.0.0.1/tcp/1"]);
+  assert.deepEqual([config.group, config.secrets], ["home", ["s"]]);
+  assert.deepEqual(resolve([`--join=${token}`, "--secret=mine"]).secrets, ["mine"]);
+  assert.match(refusal(() => resolve([`--join=${token}`, "--group=work"])), /join group home/);
+  assert.match(refusal(() => resolve([`--join=${token}a`])), /Cannot read invite token/);
 });
 
 Deno.test("settingsHelp() names every flag", () => {
