@@ -125,7 +125,7 @@ function assemble(
   const prepared = new Map<string, StatementSync>();
   const rows = <Row>(sql: string, params: readonly SqlValue[]): Row[] => {
     try {
-      return statementOf({ reader, prepared }, sql).all(...params) as Row[];
+      return statementOf({ reader, prepared }, sql).all(...params.map(bound)) as Row[];
     } catch (thrown) {
       throw thrown instanceof SkyringError ? thrown : errorOf(failureOf(thrown), options.path);
     }
@@ -150,6 +150,11 @@ async function stopAll(
   parts.reader.close();
   await parts.queue.close();
   parts.worker.terminate();
+}
+
+/** As in the worker: whole numbers are bound as integers, never as floats. */
+function bound(value: SqlValue): SqlValue {
+  return Number.isSafeInteger(value) ? BigInt(value as number) : value;
 }
 
 function statementOf(

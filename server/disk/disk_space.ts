@@ -15,9 +15,22 @@ export function freeBytes(path: string): number {
 
 /** Whether an error says that the disk or the user's quota is full. @throws never */
 export function isDiskFull(thrown: unknown): boolean {
-  if (!(thrown instanceof Error)) return false;
-  const code = "code" in thrown ? thrown.code : undefined;
-  return code === "ENOSPC" || code === "EDQUOT" || /os error (28|122)\b/.test(thrown.message);
+  return hasCode(thrown, ["ENOSPC", "EDQUOT"]);
+}
+
+/** Whether an error says that too many files are open: it passes. @throws never */
+export function isOutOfHandles(thrown: unknown): boolean {
+  return hasCode(thrown, ["EMFILE", "ENFILE"]);
+}
+
+/** Whether an error says that the disk could not give the bytes back. @throws never */
+export function isUnreadable(thrown: unknown): boolean {
+  return hasCode(thrown, ["EIO"]);
+}
+
+function hasCode(thrown: unknown, codes: readonly string[]): boolean {
+  if (!(thrown instanceof Error) || !("code" in thrown)) return false;
+  return codes.some((code) => code === thrown.code);
 }
 
 /** A file of zeros that stands for room: holding it or giving it up. */

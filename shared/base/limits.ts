@@ -60,6 +60,14 @@ export const wantsPerPeerMax = 32;
 /** Blocks in flight for one pull or push: bounds its memory to 8 to 16 MiB of leaves. */
 export const pullWindowBlocks = 48;
 export const pushWindowBlocks = 48;
+/** Leaf bytes in flight for one pull or push, whatever the leaf size. */
+export const transferWindowBytes = 16 * MiB;
+/** Copies on their way to one node in one push. */
+export const putsPerPeerMax = 32;
+/** A node this far behind the others in a push is replaced by a stand-in. */
+export const pushBehindMs = 2_000;
+/** A node without any progress, when there is no other to compare it with. */
+export const pushStallMs = 10_000;
 
 /** Metadata (records, inner blocks, write-ahead log): a tenth of the capacity, or this. */
 export const metadataShare = 0.1;
@@ -142,6 +150,8 @@ export const putsWaitingBytesMax = 64 * MiB;
 export const quarantinedBlocksMax = 256;
 /** Block files in one folder, so that a restart after a crash lists few names. */
 export const folderBlocksMax = 4_096;
+/** A full disk is asked again this often; another program may have made room. */
+export const reserveRetryMs = 5_000;
 /** Kept on disk as an empty promise: given up when the disk is full, so that deletes work. */
 export const diskReserveBytes = 16 * MiB;
 
@@ -171,6 +181,36 @@ export const tombstoneAgeMs = 30 * 24 * 3_600_000;
 export const reconcileListMax = 48;
 /** A step later than this after the last one is a pause. */
 export const pauseMs = 2_000;
+
+/** Liveness (SWIM): one probe a period; a direct answer is waited for half of it. */
+export const swimPeriodMs = 1_000;
+export const swimProbeTimeoutMs = 500;
+export const swimHelpers = 3;
+/** Fresh facts go to a few members this often, each fact a few times log10 of the members. */
+export const swimGossipMs = 200;
+export const swimGossipTargets = 3;
+export const swimRetransmits = 4;
+/** A suspect has this long to refute once three others agree; a stop of 3 s must fit in. */
+export const swimSuspicionMinMs = 3_300;
+export const swimSuspicionMaxMs = 3 * swimSuspicionMinMs;
+export const swimConfirmations = 3;
+/** Lifeguard's local health: own timeouts grow up to this factor, less one. */
+export const swimHealthMax = 8;
+/** A full exchange costs bytes by the member: so its interval grows with them. */
+export const swimExchangeMsPerMember = 500;
+export const swimExchangeMinMs = 3_000;
+/** How often one member that seems dead is asked: heals partitions. */
+export const swimDeadProbeMs = 2_000;
+/** After a pause nobody answered for this long: there are no others to exchange with. */
+export const swimLonelyMs = 10_000;
+/** Time between two steps that counts as time that others had to answer. */
+export const swimStepMaxMs = 250;
+/** Probes and relays under way in one node. */
+export const swimProbesMax = 64;
+/** Facts that ride on one message, and profiles in one full exchange. */
+export const swimPiggybackBytesMax = 4 * KiB;
+export const swimExchangeBytesMax = 256 * KiB;
+export const profileBytesMax = 2 * KiB;
 
 /** HTTP: one socket each for tabs, tools and proxies of a small group; more wait in the backlog. */
 export const httpConnectionsMax = 1_024;
@@ -207,3 +247,5 @@ assert(streamWindowBytesMax <= streamBufferBytesMax, "a paused stream must hold 
 assert(transactionBytesMax <= queuedBytesMax, "a transaction must fit the queue");
 assert(valueBytesMax < transactionBytesMax, "a value must fit a transaction");
 assert(eventHeartbeatMs * 2 < httpIdleTimeoutMs, "a heartbeat must keep its socket open");
+assert(swimExchangeBytesMax + 64 * KiB <= controlMessageBytesMax, "an exchange must fit a message");
+assert(swimPeriodMs + swimSuspicionMinMs > pauseMs * 2, "a paused node must have time to refute");

@@ -27,8 +27,9 @@ export interface StoreUse {
 export interface BlockStore {
   /**
    * Stores a block whose bytes were already checked against `cid`; resolves once durable.
-   * `kind` "inner" counts as metadata, "leaf" as block bytes.
-   * @throws {SkyringError} disk_failed: the node must stop
+   * `kind` "inner" counts as metadata, "leaf" as block bytes. A block already held has its lease
+   * renewed, also when the store is full. The bytes must not change until this resolves.
+   * @throws {SkyringError} disk_failed: the node must stop; busy: too many puts wait; stopped
    */
   put(cid: Cid, bytes: Uint8Array, kind: BlockKind): Promise<PutOutcome>;
   /** The bytes, or undefined when not held. Not re-hashed. @throws {SkyringError} disk_failed, corrupt */
@@ -43,7 +44,7 @@ export interface BlockStore {
   quarantine(cid: Cid): Promise<void>;
   /** Renews the lease of blocks that a push put or asked for (collector rule, section 7). */
   touch(cids: readonly Cid[]): Promise<void>;
-  /** Held blocks in CID order after `after`, at most `limit`. */
+  /** Held blocks in the order of their CID texts after `after`, at most `limit`. */
   list(after: Cid | undefined, limit: number): readonly HeldBlock[];
   use(): StoreUse;
   /** New hard limit for block bytes; may be below what is used (then `full`). */
@@ -61,4 +62,10 @@ export interface HeldBlock {
   readonly touchedAt: number;
   /** Milliseconds since the epoch: last time the bytes were read back and matched. */
   readonly verifiedAt: number;
+}
+
+/** A store whose blocks can be read back and vouched for: what a scrubber needs beside the rest. */
+export interface VerifiableStore extends BlockStore {
+  /** Notes that these blocks were read back now and matched. Durable when resolved. */
+  markVerified(cids: readonly Cid[]): Promise<void>;
 }

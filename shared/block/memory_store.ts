@@ -1,0 +1,117 @@
+// Blocks in memory, for nodes without a disk (edge) and for tests. It is the port's plainest
+// implementation: what the contract says, with nothing durable about it.
+//
+// Invariants: bytes are copied in and out, so no caller can change what is held; the capacity is
+// hard; "full" begins with a refusal and ends below 90 %.
+
+import type { Cid } from "../base/ids.ts";
+import { fullEndsBelow, metadataBytesMin, metadataShare } from "../base/limits.ts";
+import type { BlockKind, HeldBlock, PutOutcome, StoreUse, VerifiableStore } from "./block_store.ts";
+
+export interface MemoryStoreOptions {
+  /** Hard limit for the bytes of leaves. */
+  readonly capacityBytes: number;
+  /** Limit for inner blocks; default a tenth of the capacity, at least 1 GiB. */
+  readonly metadataBytesMax?: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+interface Held {
+  readonly bytes: Uint8Array;
+  readonly kind: BlockKind;
+  touchedAt: number;
+  verifiedAt: number;
+}
+
+/** An empty store. @throws never */
+export function createMemoryStore(options: MemoryStoreOptions): VerifiableStore {
+  const { now } = options;
+  const held = new Map<Cid, Held>();
+  const heldBytes: Record<BlockKind, number> = { leaf: 0, inner: 0 };
+  let capacityBytes = options.capacityBytes;
+  let full = false;
+
+  const metadataBytesMax = () =>
+    options.metadataBytesMax ?? Math.max(metadataBytesMin, metadataShare * capacityBytes);
+  const isFull = () => {
+    if (heldBytes.leaf > capacityBytes) full = true;
+    else if (heldBytes.leaf < fullEndsBelow * capacityBytes) full = false;
+    return full;
+  };
+  const refusalOf = (kind: BlockKind, bytes: number): PutOutcome | undefined => {
+    const limit = kind === "leaf" ? capacityBytes : metadataBytesMax();
+    const freeBytes = Math.max(0, limit - heldBytes[kind]);
+    if (kind === "inner") {
+      return bytes > freeBytes ? { ok: false, code: "metadata_full", freeBytes } : undefined;
+    }
+    if (!isFull() && bytes <= freeBytes) return undefined;
+    full = true;
+    return { ok: false, code: "full", freeBytes };
+  };
+  const put = (cid: Cid, bytes: Uint8Array, kind: BlockKind): PutOutcome => {
+    const known = held.get(cid);
+    const at = now();
+    if (known !== undefined) {
+      known.touchedAt = Math.max(known.touchedAt, at);
+      return { ok: true, fresh: false };
+    }
+    const refusal = refusalOf(kind, bytes.length);
+    if (refusal !== undefined) return refusal;
+    held.set(cid, { bytes: bytes.slice(), kind, touchedAt: at, verifiedAt: at });
+    heldBytes[kind] += bytes.length;
+    return { ok: true, fresh: true };
+  };
+  const remove = (cid: Cid): boolean => {
+    const known = held.get(cid);
+    if (known === undefined) return false;
+    held.delete(cid);
+    heldBytes[known.kind] -= known.bytes.length;
+    return true;
+  };
+  const stamp = (cids: readonly Cid[], field: "touchedAt" | "verifiedAt") => {
+    for (const cid of cids) {
+      const known = held.get(cid);
+      if (known !== undefined) known[field] = Math.max(known[field], now());
+    }
+  };
+  const use = (): StoreUse => ({
+    blocks: held.size,
+    blockBytes: heldBytes.leaf,
+    capacityBytes,
+    metadataBytes: heldBytes.inner,
+    metadataBytesMax: metadataBytesMax(),
+    full: isFull(),
+  });
+
+  return {
+    put: (cid, bytes, kind) => Promise.resolve(put(cid, bytes, kind)),
+    get: (cid) => Promise.resolve(held.get(cid)?.bytes.slice()),
+    has: (cid) => held.has(cid),
+    sizeOf: (cid) => held.get(cid)?.bytes.length,
+    remove: (cid) => Promise.resolve(remove(cid)),
+    // There is nobody to inspect memory: what does not match is dropped.
+    quarantine: (cid) => Promise.resolve(void remove(cid)),
+    touch: (cids) => Promise.resolve(stamp(cids, "touchedAt")),
+    markVerified: (cids) => Promise.resolve(stamp(cids, "verifiedAt")),
+    list: (after, limit) => listed(held, { after, limit }),
+    use,
+    resize: (bytes) => {
+      capacityBytes = bytes;
+    },
+    stop: () => Promise.resolve(),
+  };
+}
+
+function listed(
+  held: ReadonlyMap<Cid, Held>,
+  page: { readonly after: Cid | undefined; readonly limit: number },
+): readonly HeldBlock[] {
+  const cids = [...held.keys()].filter((cid) => page.after === undefined || cid > page.after);
+  return cids.sort().slice(0, page.limit).flatMap((cid) => {
+    const known = held.get(cid);
+    if (known === undefined) return [];
+    const { kind, touchedAt, verifiedAt } = known;
+    return [{ cid, bytes: known.bytes.length, kind, touchedAt, verifiedAt }];
+  });
+}
