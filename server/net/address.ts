@@ -117,8 +117,9 @@ export function isLoopbackAddress(address: Multiaddr): boolean {
 }
 
 /** Sorts addresses for dialling: TCP before WebSockets, loopback before the rest. */
-export function dialOrder(left: Multiaddr, right: Multiaddr): number {
-  return dialCost(left) - dialCost(right);
+export function dialOrder(left: Multiaddr, right: Multiaddr): -1 | 0 | 1 {
+  const difference = dialCost(left) - dialCost(right);
+  return difference === 0 ? 0 : difference < 0 ? -1 : 1;
 }
 
 function dialCost(address: Multiaddr): number {

@@ -6,7 +6,10 @@
 // each inbound stream, so a second stream runs the handler twice.
 
 import type { Connection, Stream, StreamHandler, Topology } from "@libp2p/interface";
-import type { Registrar } from "@libp2p/interface-internal";
+import type { kadDHT } from "@libp2p/kad-dht";
+
+/** libp2p's registrar, as its services see it. */
+type Registrar = Parameters<ReturnType<typeof kadDHT>>[0]["registrar"];
 
 /** Whether a connection may take part; answers once it has settled. Never rejects. */
 export type Gate = (connection: Connection) => Promise<boolean>;

@@ -1,0 +1,179 @@
+// The block protocol of one node: asks other peers on one link per peer, serves theirs. Engines
+// see only BlockExchange. Who may do what: members everything, tabs read and say what they hold,
+// strangers (only under `public`) want a few blocks slowly.
+
+import type { NodeId } from "../../shared/base/ids.ts";
+import { creditWindowBytes, strangerBytesPerSecondMax } from "../../shared/base/limits.ts";
+import type { BlockStore } from "../../shared/block/block_store.ts";
+import { type Answer, BlockAsker } from "./block_asker.ts";
+import type { BlockExchange, OfferOutcome, WantOutcome } from "./block_exchange.ts";
+import { serveBlocks } from "./block_server.ts";
+import { channelProtocol } from "./channel.ts";
+import type { Link } from "./link.ts";
+import { createPeerLinks } from "./peer_links.ts";
+import { PeerRating } from "./peer_rating.ts";
+import type { Caller, StreamPort } from "./stream_port.ts";
+
+const streamsPerConnectionMax = 2;
+
+export interface BlockDriverOptions {
+  readonly streams: StreamPort;
+  readonly group: string;
+  readonly store: BlockStore;
+  /** Whether strangers may want blocks by CID. */
+  readonly public: boolean;
+  /** Trouble of the store while serving; the store's owner decides what it means. */
+  readonly onFailure?: (error: unknown) => void;
+  /** A peer sent bytes that do not match their CID. */
+  readonly onLie?: (peer: NodeId) => void;
+}
+
+/** A block exchange and its end. Make it before the network starts. */
+export interface BlockDriver extends BlockExchange {
+  /** Times that peers sent bytes that do not match their CID. */
+  lies(): ReadonlyMap<NodeId, number>;
+  stop(): void;
+}
+
+/** Starts the block protocol on the host's streams. */
+export function createBlockDriver(options: BlockDriverOptions): BlockDriver {
+  const protocol = channelProtocol(options.group, "block");
+  const ratings = new Map<NodeId, PeerRating>();
+  const lies = new Map<NodeId, number>();
+  const servers = new Set<Link>();
+  const noteLie = (peer: NodeId): void => {
+    lies.set(peer, (lies.get(peer) ?? 0) + 1);
+    options.onLie?.(peer);
+  };
+  const links = createPeerLinks({
+    streams: options.streams,
+    protocol,
+    attach: (peer, stream) =>
+      new BlockAsker(stream, { peer, windowBytes: creditWindowBytes, onLie: noteLie }),
+  });
+  options.streams.onPeer((event) => {
+    if (event.kind === "gone") ratings.delete(event.id);
+  });
+  options.streams.accept(protocol, {
+    roles: ["member", "tab"],
+    strangers: options.public,
+    streamsPerConnectionMax,
+  }, (stream, caller) => {
+    const link = serveBlocks(stream, {
+      caller,
+      store: options.store,
+      pace: paceOf(caller),
+      onFailure: options.onFailure ?? (() => {}),
+      onLie: () => noteLie(caller.id),
+      onClosed: () => servers.delete(link),
+    });
+    servers.add(link);
+  });
+  const ratingOf = (peer: NodeId): PeerRating => {
+    const known = ratings.get(peer) ?? new PeerRating();
+    ratings.set(peer, known);
+    return known;
+  };
+
+  return {
+    async want(peer, cid, ask) {
+      const askedMs = performance.now();
+      let firstByteMs: number | undefined;
+      const onFirstByte = () => firstByteMs ??= performance.now();
+      const answer = await withLink(
+        links,
+        { peer, timeoutMs: ask.timeoutMs },
+        (link, timeoutMs) => link.want(cid, { timeoutMs, signal: ask.signal, onFirstByte }),
+      );
+      const endMs = performance.now();
+      const rating = ratingOf(peer);
+      if (answer.kind === "block") {
+        const bytes = answer.bytes.length;
+        rating.add({ bytes, askedMs, firstByteMs: firstByteMs ?? endMs, endMs });
+      } else if (answer.kind === "timeout" || answer.kind === "bad_block") {
+        rating.penalize(endMs - askedMs);
+      }
+      return wantOutcome(answer);
+    },
+    async put(peer, block, ask) {
+      const answer = await withLink(
+        links,
+        { peer, timeoutMs: ask.timeoutMs },
+        (link, timeoutMs) => link.put(block, { timeoutMs, signal: ask.signal }),
+      );
+      return offerOutcome(answer);
+    },
+    async have(peer, cids, ask) {
+      const have = { cids, lease: ask.lease };
+      const answer = await withLink(
+        links,
+        { peer, timeoutMs: ask.timeoutMs },
+        (link, timeoutMs) => link.have(have, { timeoutMs, signal: ask.signal }),
+      );
+      if (answer.kind === "held") return { ok: true, held: answer.held };
+      const code = answer.kind === "busy" || answer.kind === "timeout"
+        ? answer.kind
+        : "unreachable";
+      return { ok: false, code };
+    },
+    rating: (peer) => ({
+      ...ratingOf(peer).current,
+      inFlight: links.peek(peer)?.inFlight ?? 0,
+    }),
+    lies: () => lies,
+    stop() {
+      links.stop();
+      for (const link of [...servers]) link.close("stopping");
+    },
+  };
+}
+
+/** Uses the open link, or opens one within the same deadline. */
+async function withLink(
+  links: ReturnType<typeof createPeerLinks<BlockAsker>>,
+  to: { readonly peer: NodeId; readonly timeoutMs: number },
+  use: (link: BlockAsker, timeoutMs: number) => Promise<Answer>,
+): Promise<Answer> {
+  const open = links.peek(to.peer);
+  if (open !== undefined) return await use(open, to.timeoutMs);
+  const startMs = performance.now();
+  const { promise: late, resolve } = Promise.withResolvers<"late">();
+  const timer = setTimeout(() => resolve("late"), to.timeoutMs);
+  try {
+    const link = await Promise.race([links.get(to.peer), late]);
+    if (link === "late") return { kind: "timeout" };
+    return await use(link, Math.max(1, to.timeoutMs - (performance.now() - startMs)));
+  } catch {
+    return { kind: "closed" }; // peer_links throws unreachable or stopped, nothing else
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function wantOutcome(answer: Answer): WantOutcome {
+  if (answer.kind === "block") return { ok: true, bytes: answer.bytes };
+  if (answer.kind === "absent") return { ok: false, code: "dont_have" };
+  if (answer.kind === "closed") return { ok: false, code: "unreachable" };
+  if (answer.kind === "held" || answer.kind === "stored") return { ok: false, code: "bad_block" };
+  return { ok: false, code: answer.kind };
+}
+
+function offerOutcome(answer: Answer): OfferOutcome {
+  if (answer.kind === "stored") {
+    return answer.outcome === "ok" ? { ok: true } : { ok: false, code: answer.outcome };
+  }
+  if (answer.kind === "busy" || answer.kind === "timeout") return { ok: false, code: answer.kind };
+  return { ok: false, code: "unreachable" };
+}
+
+/** Members and tabs are served as fast as they read, a stranger at a fixed rate. */
+function paceOf(caller: Caller): (bytes: number) => Promise<void> {
+  if (caller.role !== "stranger") return () => Promise.resolve();
+  let freeAtMs = 0;
+  return (bytes) => {
+    const nowMs = performance.now();
+    const waitMs = Math.max(0, freeAtMs - nowMs);
+    freeAtMs = nowMs + waitMs + bytes / strangerBytesPerSecondMax * 1_000;
+    return waitMs === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, waitMs));
+  };
+}

@@ -1,0 +1,35 @@
+// One block arriving in pieces: copied once into one contiguous array, hashed piece by piece as
+// it comes, compared with its CID at the end. The array is fresh and not shared: whoever gets it
+// may keep it, store it, or transfer it.
+
+import { Buffer } from "node:buffer";
+import { createHash, timingSafeEqual } from "node:crypto";
+
+/** A block being received. */
+export interface IncomingBlock {
+  /** Takes the next bytes; the caller has checked that they fit. */
+  add(piece: Uint8Array): void;
+  /** The bytes when they match the digest, else undefined. Call once, when complete. */
+  finish(): Uint8Array | undefined;
+}
+
+/** Receives `bytes` bytes that must hash to `digest` (32 bytes of sha2-256). */
+export function createIncomingBlock(
+  expected: { readonly bytes: number; readonly digest: Uint8Array },
+): IncomingBlock {
+  const block = Buffer.allocUnsafeSlow(expected.bytes);
+  const hash = createHash("sha256");
+  let held = 0;
+  return {
+    add(piece) {
+      block.set(piece, held);
+      held += piece.length;
+      hash.update(piece);
+    },
+    finish() {
+      if (held !== expected.bytes) return undefined;
+      if (!timingSafeEqual(hash.digest(), expected.digest)) return undefined;
+      return new Uint8Array(block.buffer, block.byteOffset, block.length);
+    },
+  };
+}

@@ -1,0 +1,66 @@
+// Watches for our own peer id on the other side of a handshake. libp2p refuses such a connection
+// right after noise has proven the key, so admission never sees it; the encrypter does. It is
+// either ourselves, dialled by one of our own addresses, or a copy of our data folder running
+// elsewhere. Ourselves shows on both ends within this process; a copy shows on one end only.
+
+import type {
+  ConnectionEncrypter,
+  MultiaddrConnection,
+  PeerId,
+  SecuredConnection,
+} from "@libp2p/interface";
+
+/** Our peer id was proven by the other side of a connection. */
+export interface SelfSighting {
+  readonly direction: "inbound" | "outbound";
+  readonly address: string;
+}
+
+/** An encrypter that reports connections whose remote has our own key. */
+export function watchedEncrypter(
+  encrypter: ConnectionEncrypter,
+  options: { readonly selfId: PeerId; readonly onSelf: (sighting: SelfSighting) => void },
+): ConnectionEncrypter {
+  type Secure = ConnectionEncrypter["secureInbound"];
+  const watch =
+    (secure: Secure, direction: "inbound" | "outbound"): Secure =>
+    async (connection, secureOptions) => {
+      const secured: SecuredConnection = await secure.call(encrypter, connection, secureOptions);
+      if (secured.remotePeer.equals(options.selfId)) {
+        const address = (connection as MultiaddrConnection).remoteAddr?.toString() ?? "unknown";
+        options.onSelf({ direction, address });
+      }
+      return secured;
+    };
+  return Object.create(encrypter, {
+    secureInbound: { value: watch(encrypter.secureInbound, "inbound") },
+    secureOutbound: { value: watch(encrypter.secureOutbound, "outbound") },
+  });
+}
+
+/** Pairs sightings: one that finds no counterpart within `pairWithinMs` is a copy. */
+export function createSelfWatch(options: {
+  readonly onCopy: (sighting: SelfSighting) => void;
+  readonly pairWithinMs: number;
+}): { seen(sighting: SelfSighting): void; stop(): void } {
+  const unpaired = new Map<SelfSighting, ReturnType<typeof setTimeout>>();
+  return {
+    seen(sighting) {
+      for (const [other, timer] of unpaired) {
+        if (other.direction === sighting.direction) continue;
+        clearTimeout(timer);
+        unpaired.delete(other);
+        return;
+      }
+      const report = () => {
+        unpaired.delete(sighting);
+        options.onCopy(sighting);
+      };
+      unpaired.set(sighting, setTimeout(report, options.pairWithinMs));
+    },
+    stop() {
+      for (const timer of unpaired.values()) clearTimeout(timer);
+      unpaired.clear();
+    },
+  };
+}
