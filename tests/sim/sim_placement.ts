@@ -8,7 +8,7 @@ import type { Roster } from "../../shared/ring/roster.ts";
 
 const slots = 3;
 
-/** Placement of the simulator. `weights` overrides who decides, for hand-made schedules. */
+/** Placement of the simulator. */
 export function createSimPlacement(): Placement {
   const known = new WeakMap<Roster, Map<Slot, readonly NodeId[]>>();
   return {

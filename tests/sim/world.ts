@@ -4,8 +4,12 @@
 
 import { asNodeId, type NodeId } from "../../shared/base/ids.ts";
 import { createPrng, type Prng } from "../../shared/base/prng.ts";
-import type { AgreementOutput, AgreementSettings } from "../../shared/record/agreement_port.ts";
-import type { RecordBody } from "../../shared/record/register_message.ts";
+import type {
+  AgreementMessage,
+  AgreementOutput,
+  AgreementSettings,
+  Placement,
+} from "../../shared/record/agreement_port.ts";
 import type { Ballot, Value } from "../../shared/record/value.ts";
 import type { Mutants } from "../../shared/ring/mutant.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
@@ -31,6 +35,14 @@ export interface Counts {
   exits: number;
 }
 
+/** A message on its way. */
+export interface Letter {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly body: AgreementMessage["body"];
+  readonly deliver: () => void;
+}
+
 /** Everything of one run. */
 export interface World extends NodeWorld {
   readonly profile: Profile;
@@ -46,8 +58,8 @@ export interface World extends NodeWorld {
   readonly accepts: Map<string, string>;
   /** Called with what left a node for its client. */
   readonly results: Map<string, (output: AgreementOutput & { kind: "result" }) => void>;
-  /** Bends a message of a hand-made schedule; undefined: the network decides. */
-  intercept?: (from: NodeId, to: NodeId, body: RecordBody | { kind: string }) => "drop" | undefined;
+  /** Takes a message out of the network's hands, in a hand-made schedule. */
+  intercept?: (letter: Letter) => boolean;
   /** Steps and messages as text, when asked for. */
   trace?: (line: string) => void;
 }
@@ -57,18 +69,20 @@ export interface WorldOptions {
   readonly profile: Profile;
   readonly mutants: Mutants;
   readonly settings?: Partial<AgreementSettings>;
+  readonly placement?: Placement;
   readonly trace?: (line: string) => void;
 }
 
 /** A world without nodes, at an arbitrary time of day. */
-export function createWorld({ seed, profile, mutants, settings, trace }: WorldOptions): World {
+export function createWorld(options: WorldOptions): World {
+  const { seed, profile, mutants, settings, trace } = options;
   const prng = createPrng(seed);
   const world: World = {
     profile,
     prng,
     queue: createEventQueue(1_000_000),
     network: createSimNetwork(prng),
-    placement: createSimPlacement(),
+    placement: options.placement ?? createSimPlacement(),
     settings: { ...simSettings(prng, profile), ...settings },
     mutants,
     syncMs: prng.chance(0.3) ? 0 : profile.syncMs,
@@ -216,16 +230,15 @@ function emit(
 
 function send(world: World, node: SimNode, output: AgreementOutput & { kind: "send" }): void {
   const { to, message } = output;
-  if (world.intercept?.(node.id, to, message.body) === "drop") return;
-  for (const delay of world.network.delays()) {
-    world.queue.put(world.queue.now + delay, () => {
-      const target = world.nodes.get(to);
-      if (target === undefined || target.state !== "up") return;
-      if (world.network.isCut(node.id, to)) return;
-      world.counts.messages += 1;
-      const arrive = () => feed(world, target, { kind: "message", from: node.id, message });
-      if (target.isPaused) target.held.push(arrive);
-      else arrive();
-    });
-  }
+  const from = node.id;
+  const deliver = () => {
+    const target = world.nodes.get(to);
+    if (target === undefined || target.state !== "up" || world.network.isCut(from, to)) return;
+    world.counts.messages += 1;
+    const arrive = () => feed(world, target, { kind: "message", from, message });
+    if (target.isPaused) target.held.push(arrive);
+    else arrive();
+  };
+  if (world.intercept?.({ from, to, body: message.body, deliver }) === true) return;
+  for (const delay of world.network.delays()) world.queue.put(world.queue.now + delay, deliver);
 }
