@@ -157,6 +157,8 @@ export const diskReserveBytes = 16 * MiB;
 
 /** Roster changes that a proposer keeps for others: a whole roster joining at once. */
 export const rosterChangesMax = 2 * rosterMembersMax;
+/** Members in all rosters of one message, of about 100 bytes each: far below the frame. */
+export const rostersPerMessageMax = 2_048;
 /** Operations queued on one key at one node: more is a caller that does not wait. */
 export const operationsPerKeyMax = 64;
 /** Versions that a value lists: an own attempt is recognised that many changes later. */

@@ -39,6 +39,8 @@ export interface RegisterRows {
   get(slot: Slot, key: string): RegisterRow | undefined;
   /** Rows with key > `after`, ascending, at most `limit`. */
   scan(slot: Slot, options: { readonly after: string; readonly limit: number }): RegisterRow[];
+  /** Whether the lane holds no row at all. */
+  empty(): boolean;
   /** Least promise of a missing row of this slot (T2). */
   floor(slot: Slot): Ballot | null;
   /** Tombstones whose stamp is older than `beforeMs`: candidates, checked again by the machine. */

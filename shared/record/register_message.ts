@@ -10,7 +10,8 @@ import type { Ballot, Value } from "./value.ts";
 export interface AcceptedRow {
   readonly key: string;
   readonly accepted: Ballot;
-  readonly value: Value;
+  /** null when an absent register was re-accepted: it still outranks older rivals. */
+  readonly value: Value | null;
 }
 
 /** Asks for the rows of one slot, for the configuration that ended with epoch `last`. */
@@ -90,4 +91,9 @@ export type RecordBody =
     readonly next: string | null;
   }
   /** To itself only: these slots' installed rows are durable and may be read and answered from. */
-  | { readonly kind: "installed"; readonly lane: number; readonly slots: readonly Slot[] };
+  | {
+    readonly kind: "installed";
+    readonly ask: number;
+    readonly lane: number;
+    readonly slots: readonly Slot[];
+  };

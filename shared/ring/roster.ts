@@ -31,6 +31,6 @@ export interface Roster {
   readonly salt: string;
   /** Set in the last roster of a lineage that dissolved into another. */
   readonly into?: Lineage;
-  /** Set in the first roster of a lineage made by `forget --force`. */
+  /** Set in every roster of a lineage made by `forget --force`: where it left its parent. */
   readonly parent?: { readonly lineage: Lineage; readonly epoch: number };
 }

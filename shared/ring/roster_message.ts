@@ -33,8 +33,11 @@ export type RosterChange =
 export type RosterBody =
   /** "This is my epoch": anti-entropy, and the answer to a message from a later epoch. */
   | { readonly kind: "hello" }
-  /** Rosters in order, consecutive; the receiver adopts what follows on its own. */
-  | { readonly kind: "rosters"; readonly rosters: readonly Roster[] }
+  /**
+   * Rosters in order, consecutive; the receiver adopts what follows on its own. `oldest` is the
+   * oldest epoch that the sender keeps: a receiver jumps only to that one (R5).
+   */
+  | { readonly kind: "rosters"; readonly rosters: readonly Roster[]; readonly oldest: number }
   | { readonly kind: "r-prepare"; readonly ballot: CouncilBallot }
   | { readonly kind: "r-accept"; readonly ballot: CouncilBallot; readonly roster: Roster }
   | {
@@ -49,8 +52,8 @@ export type RosterBody =
     readonly promised: CouncilBallot;
   }
   | { readonly kind: "want"; readonly change: RosterChange }
-  /** Two lineages of one group met: the sender's newest roster (F2). */
-  | { readonly kind: "meet"; readonly roster: Roster };
+  /** Two lineages of one group met: the sender's newest roster; `bare`: one node, no record (F2). */
+  | { readonly kind: "meet"; readonly roster: Roster; readonly bare: boolean };
 
 /** Council state of one node for the successor of its roster; on disk before any reply. */
 export interface CouncilState {
