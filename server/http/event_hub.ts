@@ -77,9 +77,12 @@ export function createEventHub(options: {
         const data = { limit: eventListenersMax };
         throw new SkyringError("busy", "Cannot open event stream: too many are open", { data });
       }
-      const replay = lastId === undefined ? [] : eventsAfter(lastId, kept) ??
-        (lastId === idOf(sequence) ? [] : [resync()]);
-      const listener: Listener = { waiting: [...replay], lost: false, wake };
+      const missed = lastId === undefined
+        ? 0
+        : missedSince(lastId, { boot: options.boot, sequence });
+      const known = missed !== undefined && missed <= kept.length;
+      const replay = known ? kept.slice(kept.length - missed) : [resync()];
+      const listener: Listener = { waiting: replay, lost: false, wake };
       listeners.add(listener);
       return {
         take() {
@@ -108,8 +111,13 @@ function offer(listener: Listener, event: SentEvent): void {
   listener.wake();
 }
 
-/** Undefined when `lastId` is not kept: what came between cannot be known. */
-function eventsAfter(lastId: string, kept: readonly SentEvent[]): readonly SentEvent[] | undefined {
-  const index = kept.findIndex((event) => event.id === lastId);
-  return index < 0 ? undefined : kept.slice(index + 1);
+/** Events since `lastId`; undefined when it is not one of this boot. */
+function missedSince(
+  lastId: string,
+  now: { readonly boot: string; readonly sequence: number },
+): number | undefined {
+  const prefix = `${now.boot}-`;
+  const number = lastId.startsWith(prefix) ? lastId.slice(prefix.length) : "";
+  if (!/^\d{1,15}$/.test(number) || Number(number) > now.sequence) return undefined;
+  return now.sequence - Number(number);
 }
