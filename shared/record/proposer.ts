@@ -71,6 +71,8 @@ export function createProposer(
 ): Proposer {
   const queues = new Map<string, Operation[]>();
   let total = 0;
+  /** Greatest round used or seen since the start, over all keys. */
+  let rounds = 0;
 
   function finish(operation: Operation, outcome: Outcome): void {
     const queue = queues.get(operation.key);
@@ -131,7 +133,9 @@ export function createProposer(
 
   function prepare(operation: Operation, epoch: number): void {
     const boot = core.mutants.has("ballot-reused") ? 0 : core.boot;
-    operation.round += 1;
+    // Never a ballot twice in one boot: a late promise to an earlier operation would count.
+    rounds = Math.max(rounds, operation.round) + 1;
+    operation.round = rounds;
     operation.ballot = [epoch, operation.round, core.self, boot];
     if (core.mutants.has("retry-forgets-attempts")) operation.mine = [];
     const [low, high] = core.settings.attemptMs;
