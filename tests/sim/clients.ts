@@ -175,25 +175,20 @@ function act(world: World, { seen, until, next }: Client): void {
       next();
     },
   });
-  // A client whose node crashed waits for its own patience, then goes on elsewhere.
-  const patience = simDeadlineMs + 2_000;
-  world.queue.put(world.queue.now + patience, () => {
-    if (operation.outcome === "pending" && node.incarnation !== incarnation) next();
-    else if (operation.outcome === "pending") {
-      waitFor(world, { node, incarnation, operation, next });
-    }
-  });
+  watch(world, { node, incarnation, operation, next });
 }
 
-/** Waits for an answer that is late because its node is paused. */
-function waitFor(
+/** A client whose node crashed will hear nothing any more, and goes on elsewhere. */
+function watch(
   world: World,
-  waiting: { node: SimNode; incarnation: number; operation: Operation; next: () => void },
+  watching: { node: SimNode; incarnation: number; operation: Operation; next: () => void },
 ): void {
-  const { node, incarnation, operation, next } = waiting;
-  if (operation.outcome !== "pending") return;
-  if (node.incarnation !== incarnation) return next();
-  world.queue.put(world.queue.now + 1_000, () => waitFor(world, waiting));
+  const { node, incarnation, operation, next } = watching;
+  world.queue.put(world.queue.now + 500, () => {
+    if (operation.outcome !== "pending") return;
+    if (node.incarnation !== incarnation) next();
+    else watch(world, watching);
+  });
 }
 
 function randomRequest(world: World, seen: ReadonlyMap<string, Ballot>): Request {

@@ -84,7 +84,8 @@ function care(world: World, node: SimNode): void {
   const { prng, queue } = world;
   feed(world, node, { kind: "liveness", alive: opinion(world, node) });
   const { roster, member, mayExit } = machine.status();
-  if (mayExit && node.leaving) {
+  // The last member may go too, and takes the pool with it: nothing to be judged then.
+  if (mayExit && node.leaving && !member) {
     world.counts.exits += 1;
     crash(world, node);
     node.state = "gone";

@@ -56,7 +56,7 @@ const base: Profile = {
   nodesMax: 7,
   network: mild,
   clients: 4,
-  thinkMs: 350,
+  thinkMs: 150,
   gets: 0.35,
   conditional: 0.3,
   deletes: 0.1,

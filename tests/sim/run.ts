@@ -14,6 +14,7 @@ import type { Operation } from "./history.ts";
 import { calm, populate, startNemesis } from "./nemesis.ts";
 import type { Profile } from "./profiles.ts";
 import { feed, type SimNode } from "./sim_node.ts";
+import { simDeadlineMs } from "./sim_settings.ts";
 import { type Counts, createWorld, upNodes, type World } from "./world.ts";
 
 export interface RunOptions {
@@ -65,7 +66,7 @@ export function run({ seed, profile, mutants, settings, trace }: RunOptions): Ru
       stuck = operate(world);
     }
     settledMs = world.queue.now - calmAt;
-    stuck ??= finalOperations(world);
+    stuck ??= finalOperations(world) ?? unanswered(world);
   } catch (thrown) {
     world.violations.push(`thrown: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
   }
@@ -170,6 +171,13 @@ function finalOperations(world: World): string | null {
       if (failure !== null) return failure;
     }
   }
+  return null;
+}
+
+/** Every operation whose node lives is answered by its deadline. */
+function unanswered(world: World): string | null {
+  const until = world.queue.now + simDeadlineMs + 100;
+  while (world.queue.runNext(until));
   const open = [...world.results.keys()];
   return open.length === 0 ? null : `operations never answered: ${open.join(" ")}`;
 }
