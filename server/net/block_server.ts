@@ -11,6 +11,7 @@ import {
   creditWindowBytes,
   exchangePendingMax,
   readsPerPeerMax,
+  strangerReadsMax,
 } from "../../shared/base/limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
 import {
@@ -74,6 +75,7 @@ interface Arriving {
 export function serveBlocks(stream: Stream, options: BlockServerOptions): Link {
   const { caller, store } = options;
   const mayStore = caller.role === "member";
+  const readsMax = caller.role === "stranger" ? strangerReadsMax : readsPerPeerMax;
   const wants: Want[] = [];
   const cancelled = new Set<number>();
   let credit = 0;
@@ -97,7 +99,7 @@ export function serveBlocks(stream: Stream, options: BlockServerOptions): Link {
   }
 
   function serveNext(): void {
-    while (reading < readsPerPeerMax) {
+    while (reading < readsMax) {
       const [want] = wants;
       if (want === undefined) return;
       const bytes = cancelled.delete(want.id) ? undefined : store.sizeOf(want.cid);

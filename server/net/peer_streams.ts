@@ -2,6 +2,7 @@
 // incoming ones are held unread until their connection has settled.
 
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import { StreamMessageEvent } from "@libp2p/interface";
 import { SkyringError } from "../../shared/base/errors.ts";
 import { asNodeId, type NodeId } from "../../shared/base/ids.ts";
 import { dialOrder } from "./address.ts";
@@ -20,6 +21,8 @@ export interface PeerStreams extends StreamPort {
   attach(node: Libp2p): Promise<void>;
   /** Tells listeners: called by the host for every event of admission. */
   announce(event: PeerEvent): void;
+  /** Bytes of our protocols on a connection since it opened. */
+  traffic(connection: Connection): { readonly bytesIn: number; readonly bytesOut: number };
 }
 
 export function createPeerStreams(options: {
@@ -29,6 +32,13 @@ export function createPeerStreams(options: {
   const { admission } = options;
   const accepted: Accepted[] = [];
   const listeners: ((event: PeerEvent) => void)[] = [];
+  const counts = new WeakMap<Connection, { bytesIn: number; bytesOut: number }>();
+
+  function counted(stream: Stream, connection: Connection): Stream {
+    const count = counts.get(connection) ?? { bytesIn: 0, bytesOut: 0 };
+    counts.set(connection, count);
+    return countStream(stream, count);
+  }
 
   function connectionTo(peer: NodeId): Connection | undefined {
     const open = admission.connectionsOf(peer);
@@ -58,7 +68,7 @@ export function createPeerStreams(options: {
       stream.abort(new Error(`Cannot open ${entry.protocol}: peer is ${role}`));
       return;
     }
-    if (stream.status === "open") entry.handler(stream, { id, role });
+    if (stream.status === "open") entry.handler(counted(stream, connection), { id, role });
   }
 
   return {
@@ -71,11 +81,13 @@ export function createPeerStreams(options: {
           retriable: true,
         });
       }
-      return await connection.newStream(protocol, { signal, maxOutboundStreams: 8 });
+      const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: 8 });
+      return counted(stream, connection);
     },
     accept(protocol, acceptOptions, handler) {
       accepted.push({ protocol, options: acceptOptions, handler });
     },
+    traffic: (connection) => counts.get(connection) ?? { bytesIn: 0, bytesOut: 0 },
     onPeer: (listener) => void listeners.push(listener),
     announce(event) {
       for (const listener of listeners) listener(event);
@@ -90,4 +102,22 @@ export function createPeerStreams(options: {
       }
     },
   };
+}
+
+/**
+ * Counts what passes, by shadowing send() and dispatchEvent(): a `message` listener of its own
+ * would take bytes that arrive before the stream's owner listens.
+ */
+function countStream(stream: Stream, count: { bytesIn: number; bytesOut: number }): Stream {
+  const send = stream.send.bind(stream);
+  const dispatch = stream.dispatchEvent.bind(stream);
+  stream.send = (data) => {
+    count.bytesOut += data.byteLength;
+    return send(data);
+  };
+  stream.dispatchEvent = (event: Event) => {
+    if (event instanceof StreamMessageEvent) count.bytesIn += event.data.byteLength;
+    return dispatch(event);
+  };
+  return stream;
 }

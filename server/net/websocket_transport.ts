@@ -65,7 +65,9 @@ class WebSocketTransport implements Transport {
   }
 
   listenFilter(addresses: Multiaddr[]): Multiaddr[] {
-    return this.#port === undefined ? [] : this.dialFilter(addresses);
+    // The address is a placeholder: the HTTP server already listens on a port of its own.
+    if (this.#port === undefined) return [];
+    return addresses.filter((address) => address.getComponents().at(-1)?.name === "ws");
   }
 
   dialFilter(addresses: Multiaddr[]): Multiaddr[] {

@@ -81,8 +81,8 @@ export const exchangePendingMax = 256;
 export const readsPerPeerMax = 8;
 /** Block bytes a sender may have on the way to one receiver: covers 40 ms at 100 MB/s. */
 export const creditWindowBytes = 4 * MiB;
-/** The same for a stranger: one block at a time. */
-export const strangerCreditWindowBytes = 1 * MiB;
+/** Reads for a stranger at once. */
+export const strangerReadsMax = 1;
 /** Block bytes a second served to one stranger. */
 export const strangerBytesPerSecondMax = 4 * MiB;
 /** Strangers connected at once under --public. */
@@ -243,8 +243,7 @@ assert(chunkBytesLarge <= blockBytesMax, "the largest leaf must be a block");
 assert(blockBytesMax + 4 * KiB <= frameBytesMax, "a frame must hold a block");
 assert(recordMessageBytesMax <= frameBytesMax, "a frame must hold a record message");
 assert(controlMessageBytesMax <= connectionUnsentBytesMax, "liveness must not wait for control");
-assert(creditWindowBytes >= blockBytesMax, "credits must let the largest block pass");
-assert(strangerCreditWindowBytes >= blockBytesMax, "a stranger must get the largest block");
+assert(creditWindowBytes * 3 / 4 >= blockBytesMax, "credit not yet given back must not block one");
 assert(streamWindowBytesMax <= streamBufferBytesMax, "a paused stream must hold its window");
 assert(transactionBytesMax <= queuedBytesMax, "a transaction must fit the queue");
 assert(valueBytesMax < transactionBytesMax, "a value must fit a transaction");
