@@ -34,8 +34,6 @@ import { createWindow, type Window } from "./window.ts";
 
 const sweepMs = 250;
 const hashesAtOnce = 4;
-/** Confirmations younger than this are as good as asking again. */
-const freshMs = 500;
 const topUpRounds = 3;
 
 export interface PushPorts extends LanePorts {
@@ -105,7 +103,6 @@ class Push {
   readonly #hashing: { chunk: Uint8Array; digest: Uint8Array | Promise<Uint8Array> }[] = [];
   /** Blocks placed lately: a repeated one (zeros, padding) is sent once. */
   readonly #recent = new Set<Cid>();
-  readonly #startedAt: number;
   #placedBytes = 0;
 
   constructor(ports: PushPorts, options: BytesPushOptions) {
@@ -127,7 +124,6 @@ class Push {
       replicas,
       signal: this.#end.signal,
     };
-    this.#startedAt = ports.clock.now();
     this.#sweeper = this.#sweep();
   }
 
@@ -265,12 +261,10 @@ class Push {
   /** Counts again, mends what is missing, and says how many copies there are. */
   async #settle(): Promise<{ least: number; zones: number }> {
     const { ledger } = this.#work;
-    const { ring, clock } = this.#ports;
+    const { ring } = this.#ports;
     const zones = new Map(ring.placement().members.map((member) => [member.id, member.zone]));
     const weakest = () => weakestOf(ledger, (id) => zones.get(id) ?? "");
-    const fresh = clock.now() - this.#startedAt < freshMs &&
-      ledger.peers.every((id) => ring.isUsable(id));
-    if (!fresh) await recount(this.#work);
+    await recount(this.#work);
     for (let round = 0; round < topUpRounds && weakest().least < this.#needed(); round++) {
       this.#work.lanes.forgive((id) => ring.isUsable(id));
       await topUp(this.#work, this.#needed());

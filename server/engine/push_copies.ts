@@ -118,7 +118,10 @@ async function heldBy(
     if (!ports.ring.isUsable(query.peer)) break;
     const options = { timeoutMs: haveTimeoutMs, signal, lease: true };
     const answer = await ports.exchange.have(query.peer, cids, options);
-    if (answer.ok) return answer.held;
+    if (answer.ok) {
+      if (answer.held.includes(false)) work.lanes.exclude(query.peer);
+      return answer.held;
+    }
     if (answer.code !== "busy") break;
   }
   return [];

@@ -122,6 +122,11 @@ export class PushLanes {
     }
   }
 
+  /** A node that had confirmed a copy and has it not takes no more of this push. */
+  exclude(peer: NodeId): void {
+    this.#putOut(this.#lane(peer), "refused");
+  }
+
   /** Ends all sending; every send() settles. */
   stop(): void {
     for (const lane of this.#lanes.values()) this.#putOut(lane, lane.out ?? "refused");
