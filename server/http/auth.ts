@@ -21,7 +21,10 @@ export interface AccessQuestion {
   readonly headers: Headers;
 }
 
-/** Throws unless the request may go on. @throws {SkyringError} bad_request, forbidden, unauthorized */
+/**
+ * Throws unless the request may go on.
+ * @throws {SkyringError} bad_request, forbidden, unauthorized
+ */
 export function checkAccess(question: AccessQuestion, config: HttpConfig): void {
   checkHost(question, config);
   if (changes(question.method)) checkOrigin(question);

@@ -36,7 +36,10 @@ function parseTags(header: string, name: string): TagList {
 /** Outcome of the conditions of a GET or HEAD. */
 export type ReadOutcome = "go_on" | "not_modified" | "failed";
 
-/** Judges If-Match, then If-None-Match, against the current tag. @throws {SkyringError} bad_request */
+/**
+ * Judges If-Match, then If-None-Match, against the current tag.
+ * @throws {SkyringError} bad_request
+ */
 export function judgeRead(headers: Headers, cid: string): ReadOutcome {
   const match = headers.get("if-match");
   if (match !== null) {

@@ -14,7 +14,10 @@ type Digests = NonNullable<PushOptions["digests"]>;
 const lengths = { "sha-256": 32, "sha-512": 64 } as const;
 const rawCodec = 0x55;
 
-/** Digests to check an upload against; other algorithms are ignored. @throws {SkyringError} bad_request */
+/**
+ * Digests to check an upload against; other algorithms are ignored.
+ * @throws {SkyringError} bad_request
+ */
 export function requestDigests(headers: Headers): Digests {
   return ["content-digest", "repr-digest"].flatMap((name) => {
     const header = headers.get(name);

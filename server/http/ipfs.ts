@@ -9,7 +9,7 @@ import type { FileInfo, OpenFile } from "../engine/pool.ts";
 import type { App } from "./routes.ts";
 import { immutable, rawBlockType } from "./blocks.ts";
 import { sendFile } from "./file_pull.ts";
-import { entryOf, resolvePath } from "./ipfs_path.ts";
+import { type Entry, entryOf, resolvePath } from "./ipfs_path.ts";
 import { contentHeaders, dispositionOf } from "./media_types.ts";
 import { problemResponse } from "./problems.ts";
 import { decodeSegments, parseCid, refuseServiceWorker } from "./requests.ts";
@@ -43,7 +43,10 @@ export function routeIpfs(app: App, services: Services): void {
       "access-control-allow-origin": "*",
     };
     if (format === "raw") return await sendRaw(cid, { request, headers, block });
-    return await sendContent(cid, { request, headers, services, name: segments.at(-1) ?? cid });
+    const entry = codecOf(cid) === "dag-pb" ? entryOf(await block(cid)) : undefined;
+    if (entry?.kind === "directory" && !path.endsWith("/")) return redirectTo(`${path}/`, request);
+    const name = segments.at(-1) ?? cid;
+    return await sendContent({ cid, entry }, { request, headers, services, name });
   });
 }
 
@@ -93,23 +96,27 @@ async function sendRaw(
   });
 }
 
+/** Relative links of a directory's page need the slash. */
+function redirectTo(path: string, request: Request): Response {
+  const location = path + new URL(request.url).search;
+  return new Response(null, { status: 301, headers: { location } });
+}
+
 async function sendContent(
-  cid: Cid,
+  content: { readonly cid: Cid; readonly entry: Entry | undefined },
   options: SendOptions & { readonly services: Services; readonly name: string },
 ): Promise<Response> {
+  const { cid, entry } = content;
   const { request, services } = options;
   const name = fileNameOf(request) ?? options.name;
   const download = new URL(request.url).searchParams.get("download") === "true";
-  if (codecOf(cid) === "dag-pb") {
-    const entry = entryOf(await services.pool.block(cid, request.signal));
-    if (entry.kind === "symlink" && entry.data !== undefined) {
-      const type = "inode/symlink";
-      const headers = { ...options.headers, ...contentHeaders(name, { type, download: true }) };
-      return sendFile(blockAsFile(cid, entry.data), { request, headers });
-    }
-    if (entry.kind !== "file") {
-      throw new SkyringError("not_found", "Cannot show that CID: it is not a file");
-    }
+  if (entry?.kind === "symlink" && entry.data !== undefined) {
+    const type = "inode/symlink";
+    const headers = { ...options.headers, ...contentHeaders(name, { type, download: true }) };
+    return sendFile(blockAsFile(cid, entry.data), { request, headers });
+  }
+  if (entry !== undefined && entry.kind !== "file") {
+    throw new SkyringError("not_found", "Cannot show that CID: it is not a file");
   }
   const file = await services.pool.openCid(cid, request.signal);
   const headers = { ...options.headers, ...contentHeaders(name, { download }) };

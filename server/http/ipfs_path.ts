@@ -43,8 +43,14 @@ export async function resolvePath(
   return { cid, roots };
 }
 
-/** What a dag-pb block is, with the text of a symlink. @throws never */
-export function entryOf(bytes: Uint8Array): { kind: EntryKind; data: Uint8Array | undefined } {
+/** A dag-pb block as a reader sees it; `data` is a symlink's text or a small file's bytes. */
+export interface Entry {
+  readonly kind: EntryKind;
+  readonly data: Uint8Array | undefined;
+}
+
+/** What a dag-pb block is. @throws never */
+export function entryOf(bytes: Uint8Array): Entry {
   const node = readNode(bytes);
   return { kind: node?.kind ?? "other", data: node?.data };
 }

@@ -71,7 +71,7 @@ Deno.test("checkAccess() refuses changes from other sites whatever else they car
   }
 });
 
-Deno.test("checkAccess() takes the token as Bearer or cookie on a listener beyond loopback", async () => {
+Deno.test("checkAccess() takes the token as Bearer or cookie beyond loopback", async () => {
   const { ask } = createFixture(beyond);
   const status = async (headers: Record<string, string>, path = "/api/status") =>
     (await ask(path, { headers })).status;

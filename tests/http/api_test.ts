@@ -8,7 +8,7 @@ import { createEventHub } from "../../server/http/event_hub.ts";
 import { eventStream } from "../../server/http/events.ts";
 import { createFixture, now } from "./app_fixture.ts";
 
-Deno.test("/health is 200 while /ready is 503 with its reason until the node is ready", async () => {
+Deno.test("/health is 200 while /ready is 503 until the node is ready", async () => {
   let reason: string | null = "joining";
   const { ask } = createFixture({}, {
     ready: () => reason === null ? { ready: true } : { ready: false, reason },
@@ -127,7 +127,7 @@ async function readText(
   return text;
 }
 
-Deno.test("/api/events follows, replays after Last-Event-ID, and resyncs on unknown ids", async () => {
+Deno.test("/api/events follows, replays after an id, resyncs on unknown ids", async () => {
   const { ask, services } = createFixture();
   const hub = services.events;
   const live = (await ask("/api/events")).body?.getReader();

@@ -29,24 +29,45 @@ export interface MemoryPool extends Pool {
 const sha = (algorithm: string, bytes: Uint8Array) =>
   new Uint8Array(createHash(algorithm).update(bytes).digest());
 
+/** What the methods work on. */
+interface Shelf {
+  readonly blockMap: Map<Cid, Uint8Array>;
+  readonly files: Map<string, FileInfo>;
+  need(name: string): FileInfo;
+  block(cid: Cid): Promise<Uint8Array>;
+}
+
 /** An empty pool; times come from `now`. */
 export function createMemoryPool(now: () => number = () => 1_000_000): MemoryPool {
   const blockMap = new Map<Cid, Uint8Array>();
   const files = new Map<string, FileInfo>();
-  const need = (name: string): FileInfo => {
-    const info = files.get(name);
-    if (info === undefined) throw new SkyringError("not_found", `Cannot find file ${name}`);
-    return info;
+  const shelf: Shelf = {
+    blockMap,
+    files,
+    need(name) {
+      const info = files.get(name);
+      if (info === undefined) throw new SkyringError("not_found", `Cannot find file ${name}`);
+      return info;
+    },
+    block(cid) {
+      const bytes = blockMap.get(cid);
+      if (bytes !== undefined) return Promise.resolve(bytes);
+      const error = new SkyringError("unavailable", `Cannot fetch block ${cid}: no holder`);
+      return Promise.reject(error);
+    },
   };
-  const block = (cid: Cid): Promise<Uint8Array> => {
-    const bytes = blockMap.get(cid);
-    if (bytes === undefined) {
-      return Promise.reject(
-        new SkyringError("unavailable", `Cannot fetch block ${cid}: no holder`),
-      );
-    }
-    return Promise.resolve(bytes);
+  return {
+    ...shelf,
+    ...writes(shelf, now),
+    ...reads(shelf),
+    store: (cid, bytes) => void blockMap.set(cid, bytes),
   };
+}
+
+function writes(
+  { blockMap, files, need, block }: Shelf,
+  now: () => number,
+): Pick<Pool, "push" | "link" | "remove" | "setReplicas"> {
   const record = (cid: Cid, options: Omit<PushOptions, "digests">, content: Content) => {
     judge(files.get(options.name), options.condition);
     const created = !files.has(options.name);
@@ -63,9 +84,6 @@ export function createMemoryPool(now: () => number = () => 1_000_000): MemoryPoo
     return { created, info };
   };
   return {
-    blockMap,
-    files,
-    store: (cid, bytes) => void blockMap.set(cid, bytes),
     async push(body, options) {
       judge(files.get(options.name), options.condition);
       const chunkBytes = options.chunkBytes ?? chunkBytesDefault;
@@ -76,6 +94,25 @@ export function createMemoryPool(now: () => number = () => 1_000_000): MemoryPoo
       const size = sizeOf(cid, await block(cid));
       return record(cid, options, { size, blocks: 1, chunkBytes: chunkBytesDefault });
     },
+    remove: (name, condition) =>
+      attempt(() => {
+        judge(need(name), condition);
+        files.delete(name);
+      }),
+    setReplicas: (name, replicas) =>
+      attempt(() => {
+        const old = need(name);
+        const info = { ...old, replicas: { ...old.replicas, wanted: replicas } };
+        files.set(name, info);
+        return info;
+      }),
+  };
+}
+
+function reads(
+  { blockMap, files, need, block }: Shelf,
+): Pick<Pool, "open" | "openCid" | "stat" | "list" | "blocks" | "block"> {
+  return {
     open: (name) => attempt(() => openFile(need(name), block)),
     async openCid(cid) {
       const size = sizeOf(cid, await block(cid));
@@ -93,18 +130,6 @@ export function createMemoryPool(now: () => number = () => 1_000_000): MemoryPoo
       return openFile(info, block);
     },
     stat: (name) => attempt(() => need(name)),
-    remove: (name, condition) =>
-      attempt(() => {
-        judge(need(name), condition);
-        files.delete(name);
-      }),
-    setReplicas: (name, replicas) =>
-      attempt(() => {
-        const old = need(name);
-        const info = { ...old, replicas: { ...old.replicas, wanted: replicas } };
-        files.set(name, info);
-        return info;
-      }),
     list: ({ prefix, after, limit }) =>
       attempt(() => {
         const names = [...files.keys()].sort()

@@ -32,7 +32,7 @@ async function eventually(condition: () => boolean, what: string): Promise<void>
   }
 }
 
-Deno.test("createHttpServer() closes half-open and trickling clients while others are served", async () => {
+Deno.test("createHttpServer() closes half-open clients while others are served", async () => {
   await withServer(() => Promise.resolve(text("ok")), async (port) => {
     const slow = await Promise.all(Array.from({ length: 40 }, () => rawSocket(port)));
     slow.forEach((client, index) =>
@@ -53,7 +53,7 @@ Deno.test("createHttpServer() closes half-open and trickling clients while other
   });
 });
 
-Deno.test("createListener() breaks the connection when a body fails after its headers", async () => {
+Deno.test("createListener() breaks the connection when a body fails midway", async () => {
   const failing = (headers: Record<string, string>, seen: Promise<void>) => {
     let sent = 0;
     const body = new ReadableStream<Uint8Array>({
@@ -80,7 +80,7 @@ Deno.test("createListener() breaks the connection when a body fails after its he
   }
 });
 
-Deno.test("createListener() fails the body with short_body when the client ends it early", async () => {
+Deno.test("createListener() fails a body with short_body when it ends early", async () => {
   for (const framing of ["Content-Length: 1000", "Transfer-Encoding: chunked"]) {
     const failed = Promise.withResolvers<unknown>();
     const handler: FetchHandler = async (request) => {
@@ -163,7 +163,7 @@ Deno.test("createListener() gets an early answer to curl in the middle of an upl
   });
 });
 
-Deno.test("createListener() aborts the signal and cancels the body when the client leaves", async () => {
+Deno.test("createListener() aborts signal and body when the client leaves", async () => {
   let cancelled = false;
   let aborted = false;
   const handler: FetchHandler = (request) => {
