@@ -30,6 +30,7 @@ export type BlockPaths = ReturnType<typeof createBlockPaths>;
 export async function openFolders(paths: BlockPaths): Promise<number[]> {
   await Deno.mkdir(paths.quarantine, { recursive: true });
   await Deno.mkdir(paths.staging, { recursive: true });
+  await syncFolder(`${paths.root}/..`);
   for await (const { name } of Deno.readDir(paths.staging)) {
     await Deno.remove(`${paths.staging}/${name}`, { recursive: true });
   }

@@ -114,23 +114,30 @@ function commit(
   if (database === undefined) throw new Error("Cannot commit: the database is not open");
   texts.push(...message.texts);
   const blobs = new Uint8Array(message.blobs);
-  let failures = commitTogether(database, { transactions: message.transactions, blobs });
-  if (failures === "full") {
-    // One large write must not take small ones (deletes!) with it: each on its own.
-    const opened = database;
-    failures = message.transactions.map((each) => {
-      const alone = commitTogether(opened, { transactions: [each], blobs });
-      return alone === "full" ? { kind: "full", message: "the disk is full" } : alone[0];
-    });
-  }
+  const failures = commitWhatFits(database, { transactions: message.transactions, blobs });
   checkpointWhenLong(database);
   send({ kind: "committed", failures, sizes: sizes() });
+}
+
+interface Group {
+  readonly transactions: readonly Transaction[];
+  readonly blobs: Uint8Array;
+}
+
+/** On a full disk each goes on its own: a large write must not take small ones (deletes!) along. */
+function commitWhatFits(opened: DatabaseSync, group: Group): readonly (Failure | undefined)[] {
+  const failures = commitTogether(opened, group);
+  if (failures !== "full") return failures;
+  if (group.transactions.length <= 1) return [{ kind: "full", message: "the disk is full" }];
+  return group.transactions.flatMap((each) =>
+    commitWhatFits(opened, { transactions: [each], blobs: group.blobs })
+  );
 }
 
 /** One commit of all; a wrong statement undoes its own transaction only. */
 function commitTogether(
   opened: DatabaseSync,
-  group: { transactions: readonly Transaction[]; blobs: Uint8Array },
+  group: Group,
 ): (Failure | undefined)[] | "full" {
   const failures: (Failure | undefined)[] = [];
   try {
