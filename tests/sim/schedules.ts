@@ -25,32 +25,37 @@ function letters(
     (receivers === undefined || receivers.includes(letter.to));
 }
 
-/** Node 1 misses the new roster and writes with node 2's vote, which has gone on. */
+/** Node 2 misses the new roster and writes with node 1's vote, which has gone on. */
 function servesOlderEpoch(stage: Stage): void {
-  stage.drop(letters(stage, ["rosters"], { to: [1] }));
-  stage.decidersNext([2, 3, 4]);
-  const before = stage.epoch(1);
-  stage.newRoster(4);
-  stage.until(() => stage.epoch(2) > before && stage.epoch(3) > before, "new roster");
-  stage.until(() => stage.node(4).machine?.status().arriving === 0, "arrival of 4");
-  const lift = stage.drop(letters(stage, ["prepare", "accept"], { from: [3], to: [2] }));
-  stage.answered(3);
-  lift();
-  stage.drop(letters(stage, ["prepare", "accept"], { from: [1], to: [3] }));
-  stage.answered(1);
-  stage.answered(4, { kind: "get" });
+  const [carried, late, third, fresh] = [1, 2, 3, 4];
+  stage.drop(letters(stage, ["rosters"], { to: [late] }));
+  stage.decidersNext([carried, third, fresh]);
+  const before = stage.epoch(late);
+  stage.newRoster(fresh);
+  const others = [carried, third, fresh];
+  stage.until(() => others.every((node) => stage.epoch(node) > before), "new roster");
+  stage.until(() => stage.node(fresh).machine?.status().arriving === 0, "arrival");
+  stage.drop(letters(stage, ["prepare", "accept"], { from: [fresh], to: [carried] }));
+  stage.answered(fresh);
+  stage.drop(letters(stage, ["prepare", "accept"], { from: [late], to: [third] }));
+  stage.answered(late);
+  stage.answered(fresh, { kind: "get" });
 }
 
 /** The old deciders answer the new ones' reading, and still accept a write under the old roster. */
 function handoverBeforeRoster(stage: Stage): void {
-  stage.drop(letters(stage, ["rosters"], { to: [1, 2, 3] }));
-  stage.decidersNext([4, 5, 6]);
-  const before = stage.epoch(1);
-  stage.newRoster(6);
-  stage.until(() => [4, 5, 6].every((node) => stage.epoch(node) > before), "new roster");
+  const [old, fresh] = [[2, 3, 4], [5, 6, 7]];
+  stage.decidersNext(old);
+  stage.newRoster(1);
   stage.pass(3_000);
-  stage.answered(1);
-  stage.answered(4, { kind: "get" });
+  stage.drop(letters(stage, ["rosters"], { to: old }));
+  stage.decidersNext(fresh);
+  const before = stage.epoch(2);
+  stage.newRoster(1);
+  stage.until(() => fresh.every((node) => stage.epoch(node) > before), "new roster");
+  stage.pass(3_000);
+  stage.answered(2);
+  stage.answered(5, { kind: "get" });
 }
 
 /** A proposer starts again and uses the ballot of its earlier life for another value. */
