@@ -54,9 +54,8 @@ export async function openDag(
           { data: { start, end, size } },
         );
       }
-      const walk = createDagWalk({ root, size, start, end });
       return readWalk({
-        walk,
+        walk: createDagWalk({ root, size, start, end }),
         fetcher: new BlockFetcher(ports, options),
         known: bytes,
         root,
@@ -66,7 +65,10 @@ export async function openDag(
   };
 }
 
-/** One block from here or from any holder, verified. @throws {SkyringError} unavailable, disk_failed */
+/**
+ * One block from here or from any holder, verified.
+ * @throws {SkyringError} unavailable, disk_failed
+ */
 export async function fetchBlock(
   ports: FetchPorts,
   cid: Cid,

@@ -49,7 +49,7 @@ export type CidOutcome =
   }
   | { readonly ok: false; readonly code: CidRefusal };
 
-/** The CID of a block with this sha2-256 digest (32 bytes). @throws {AssertionError} other length */
+/** The CID of a block with this sha2-256 digest. @throws {AssertionError} unless of 32 bytes */
 export function cidOfDigest(digest: Uint8Array, codec: CidCodec): Cid {
   return textOf(binaryOf(digest, codec), 0);
 }

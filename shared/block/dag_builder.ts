@@ -45,7 +45,10 @@ export interface DagBuilderOptions {
   readonly hash: (bytes: Uint8Array) => Uint8Array;
 }
 
-/** A builder for one file. @throws {AssertionError} width below 2. Source: kubo, boxo importer/balanced */
+/**
+ * A builder for one file. @throws {AssertionError} on a width below 2.
+ * Source: boxo, ipld/unixfs/importer/balanced
+ */
 export function createDagBuilder(options: DagBuilderOptions): DagBuilder {
   const { linksMax, hash } = options;
   assert(linksMax >= 2, "an inner node joins at least two children");

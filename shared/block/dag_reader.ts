@@ -88,78 +88,97 @@ interface Level {
 
 /** A walk over one range. @throws {AssertionError} when the range does not fit the size */
 export function createDagWalk(options: DagWalkOptions): DagWalk {
-  const { root, size, start, end } = options;
+  const { size, start, end } = options;
   assert(0 <= start && start <= end && end <= size, "a range lies within its file");
-  const depthMax = options.depthMax ?? dagDepthMax;
-  const innerMax = options.innerBlocksMax ?? innerBlocksMaxFor(end - start);
-  const levels: Level[] = [{ links: [{ cid: root, codec: codecOf(root), size }], index: 0, at: 0 }];
-  let wanted: FileLink | undefined;
-  let inline: Uint8Array | undefined;
-  let refused: DagStep | undefined;
-  let innerBlocks = 0;
+  return new Walk(options);
+}
 
-  const refuse = (code: DagRefusal, cid: Cid): DagStep => refused = { kind: "refused", code, cid };
+class Walk implements DagWalk {
+  readonly #start: number;
+  readonly #end: number;
+  readonly #depthMax: number;
+  readonly #innerMax: number;
+  readonly #levels: Level[];
+  /** The inner block asked for, and its place in the file. */
+  #wanted: { readonly link: FileLink; readonly at: number } | undefined;
+  #inline: Uint8Array | undefined;
+  #refused: DagStep | undefined;
+  #innerBlocks = 0;
+
+  constructor(options: DagWalkOptions) {
+    const { root, size, start, end } = options;
+    this.#start = start;
+    this.#end = end;
+    this.#depthMax = options.depthMax ?? dagDepthMax;
+    this.#innerMax = options.innerBlocksMax ?? innerBlocksMaxFor(end - start);
+    this.#levels = [{ links: [{ cid: root, codec: codecOf(root), size }], index: 0, at: 0 }];
+  }
+
+  next(): DagStep {
+    if (this.#refused !== undefined) return this.#refused;
+    if (this.#inline !== undefined) {
+      const bytes = this.#inline;
+      this.#inline = undefined;
+      return { kind: "data", bytes };
+    }
+    if (this.#wanted !== undefined) return { kind: "inner", cid: this.#wanted.link.cid };
+    const child = this.#nextChild();
+    if (child === undefined) return { kind: "end" };
+    const { link, at } = child;
+    if (link.codec === "raw") {
+      const from = Math.max(0, this.#start - at);
+      const to = Math.min(link.size, this.#end - at);
+      return { kind: "leaf", cid: link.cid, size: link.size, from, to };
+    }
+    if (this.#levels.length > this.#depthMax) return this.#refuse("too_deep", link.cid);
+    if (this.#innerBlocks >= this.#innerMax) {
+      return this.#refuse("too_many_inner_blocks", link.cid);
+    }
+    this.#innerBlocks++;
+    this.#wanted = child;
+    return { kind: "inner", cid: link.cid };
+  }
+
+  supply(cid: Cid, bytes: Uint8Array): void {
+    const wanted = this.#wanted;
+    assert(wanted !== undefined && wanted.link.cid === cid, "only the wanted block is supplied");
+    this.#wanted = undefined;
+    const outcome = decodeFileNode(bytes);
+    if (!outcome.ok) {
+      this.#refuse(outcome.code, cid);
+      return;
+    }
+    const { size, data, links } = outcome.node;
+    if (size !== wanted.link.size) {
+      this.#refuse("size_mismatch", cid);
+      return;
+    }
+    const from = Math.max(0, this.#start - wanted.at);
+    const to = Math.min(data.length, this.#end - wanted.at);
+    if (from < to) this.#inline = data.subarray(from, to);
+    this.#levels.push({ links, index: 0, at: wanted.at + data.length });
+  }
 
   /** The next child that overlaps the range, with its place; undefined at the end. */
-  const nextChild = (): { link: FileLink; at: number } | undefined => {
+  #nextChild(): { readonly link: FileLink; readonly at: number } | undefined {
+    const levels = this.#levels;
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       const link = level.links[level.index];
-      if (link === undefined || level.at >= end) {
+      if (link === undefined || level.at >= this.#end) {
         levels.pop();
         continue;
       }
       const at = level.at;
       level.index++;
       level.at += link.size;
-      if (at + link.size > start && link.size > 0) return { link, at };
+      if (at + link.size > this.#start && link.size > 0) return { link, at };
     }
     return undefined;
-  };
+  }
 
-  return {
-    next() {
-      if (refused !== undefined) return refused;
-      if (inline !== undefined) {
-        const bytes = inline;
-        inline = undefined;
-        return { kind: "data", bytes };
-      }
-      if (wanted !== undefined) return { kind: "inner", cid: wanted.cid };
-      const child = nextChild();
-      if (child === undefined) return { kind: "end" };
-      const { link, at } = child;
-      if (link.codec === "raw") {
-        const from = Math.max(0, start - at);
-        const to = Math.min(link.size, end - at);
-        return { kind: "leaf", cid: link.cid, size: link.size, from, to };
-      }
-      if (levels.length > depthMax) return refuse("too_deep", link.cid);
-      if (innerBlocks >= innerMax) return refuse("too_many_inner_blocks", link.cid);
-      innerBlocks++;
-      wanted = link;
-      // The children start where their parent does; supply() needs to know.
-      levels.push({ links: [], index: 0, at });
-      return { kind: "inner", cid: link.cid };
-    },
-    supply(cid, bytes) {
-      assert(wanted !== undefined && wanted.cid === cid, "only the wanted block is supplied");
-      const expected = wanted.size;
-      wanted = undefined;
-      const outcome = decodeFileNode(bytes);
-      if (!outcome.ok) {
-        refuse(outcome.code, cid);
-      } else if (outcome.node.size !== expected) {
-        refuse("size_mismatch", cid);
-      } else {
-        const place = levels.pop() as Level;
-        const { data, links } = outcome.node;
-        const from = Math.max(0, start - place.at);
-        const to = Math.min(data.length, end - place.at);
-        if (from < to) inline = data.subarray(from, to);
-        levels.push({ links, index: 0, at: place.at + data.length });
-      }
-    },
-  };
+  #refuse(code: DagRefusal, cid: Cid): DagStep {
+    return this.#refused = { kind: "refused", code, cid };
+  }
 }
 
 /**

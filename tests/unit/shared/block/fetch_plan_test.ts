@@ -63,7 +63,7 @@ class World {
         this.#step({ kind: "tick" });
       }
     }
-    // Rounds of deadlines for each batch that fits a stalled holder, and the patience with busy ones.
+    // Rounds of deadlines for each batch that fits a stalled holder, and patience with busy ones.
     const bound = 40_000 * Math.ceil(count / limits.perPeerMax) + limits.patienceMs;
     assert.ok(this.now < bound, `ended after ${this.now} ms`);
   }
