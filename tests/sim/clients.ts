@@ -42,7 +42,7 @@ export function ask(
     kind: request.kind,
     condition: request.condition,
     body: `#${id}`,
-    invoked: now,
+    invoked: ++world.counts.moments,
     responded: Infinity,
     outcome: "pending",
     version: null,
@@ -108,7 +108,7 @@ function holds(condition: Condition, current: Value | undefined): boolean {
 }
 
 function settleOperation(world: World, operation: Operation, outcome: Outcome): void {
-  operation.responded = world.queue.now;
+  operation.responded = ++world.counts.moments;
   switch (outcome.kind) {
     case "ok":
       operation.outcome = "ok";

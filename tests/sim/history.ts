@@ -51,6 +51,7 @@ export interface Operation {
   readonly condition: Condition;
   /** Text that a put writes; unique to the operation. */
   readonly body: string;
+  /** Moments of a counter that grows with every question and answer: no two are equal. */
   readonly invoked: number;
   responded: number;
   outcome: Outcome;

@@ -23,6 +23,8 @@ import { simSettings } from "./sim_settings.ts";
 
 /** What happened in a run, in numbers. */
 export interface Counts {
+  /** Questions and answers so far: the order of real time, without ties. */
+  moments: number;
   messages: number;
   operations: number;
   refused: number;
@@ -93,6 +95,7 @@ export function createWorld(options: WorldOptions): World {
     accepts: new Map(),
     results: new Map(),
     counts: {
+      moments: 0,
       messages: 0,
       operations: 0,
       refused: 0,
