@@ -52,7 +52,8 @@ export async function takeSeat(config: Config, now: () => number): Promise<Seat>
   try {
     const info: FolderInfo = {
       pid: Deno.pid,
-      bootId: "",
+      // Replaced by the identity's; until then it tells this start from others.
+      bootId: crypto.randomUUID(),
       name,
       group: config.group,
       id: "",
@@ -160,7 +161,7 @@ async function findNeighbours(config: Config, own: FolderInfo): Promise<readonly
   const deadline = performance.now() + neighbourWaitMs;
   while (true) {
     const others = (await holdersIn(config.dataRoot))
-      .filter((other) => other.group === config.group && other.name !== own.name);
+      .filter((other) => other.group === config.group && other.bootId !== own.bootId);
     const waiting = others.some((other) => other.p2p.length === 0 && startedEarlier(other, own));
     if (!waiting || performance.now() > deadline) return others.flatMap((other) => other.p2p);
     await new Promise((resolve) => setTimeout(resolve, neighbourPollMs));

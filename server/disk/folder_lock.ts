@@ -36,6 +36,11 @@ const infoSchema = v.object({
 /** Who holds a data folder, and where it can be reached. */
 export type FolderInfo = v.InferOutput<typeof infoSchema>;
 
+/** A live holder, with the folder that it holds. */
+export interface Holder extends FolderInfo {
+  readonly folder: string;
+}
+
 /** A held data folder. */
 export interface FolderLock {
   readonly folder: string;
@@ -108,7 +113,7 @@ export async function isHeld(folder: string): Promise<boolean> {
 }
 
 /** Live holders of the folders in `root`, by name of folder. @throws {SkyringError} disk_failed */
-export async function holdersIn(root: string): Promise<FolderInfo[]> {
+export async function holdersIn(root: string): Promise<Holder[]> {
   const names: string[] = [];
   try {
     for await (const entry of Deno.readDir(root)) if (entry.isDirectory) names.push(entry.name);
@@ -117,10 +122,11 @@ export async function holdersIn(root: string): Promise<FolderInfo[]> {
     throw failed(root, error);
   }
   names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-  const holders: FolderInfo[] = [];
+  const holders: Holder[] = [];
   for (const name of names) {
-    const holder = await holderOf(join(root, name));
-    if (holder) holders.push(holder);
+    const folder = join(root, name);
+    const holder = await holderOf(folder);
+    if (holder) holders.push({ ...holder, folder });
   }
   return holders;
 }

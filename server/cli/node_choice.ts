@@ -1,0 +1,40 @@
+// Which node a command speaks to: --node, else SKYRING_NODE, else the first running node under
+// data/, else 127.0.0.1:8080. The admin token of a node of this machine is read from its data
+// folder, and sent to that node alone.
+
+import { holdersIn } from "../disk/folder_lock.ts";
+import { readSecret } from "../disk/secret_file.ts";
+import { CliFailure, exitCodes } from "./cli_failure.ts";
+
+const fallback = "http://127.0.0.1:8080";
+
+/** Where to send requests, and with which token. */
+export interface NodeChoice {
+  readonly base: string;
+  readonly token: string | undefined;
+}
+
+/** Chooses a node. @throws {CliFailure} usage, for what is no URL */
+export async function chooseNode(options: {
+  readonly node: string | undefined;
+  readonly token: string | undefined;
+  readonly environment: (name: string) => string | undefined;
+  readonly dataRoot: string;
+}): Promise<NodeChoice> {
+  const running = (await holdersIn(options.dataRoot)).filter(({ http }) => http !== null);
+  const asked = options.node ?? options.environment("SKYRING_NODE");
+  const base = baseOf(asked ?? running[0]?.http ?? fallback);
+  const token = options.token ?? options.environment("SKYRING_TOKEN");
+  if (token !== undefined) return { base, token };
+  const holder = running.find(({ http }) => http !== null && baseOf(http) === base);
+  return { base, token: holder && await readSecret(holder.folder, "token") };
+}
+
+/** A base URL without a slash at its end; `host:port` alone means HTTP. */
+function baseOf(text: string): string {
+  const url = /^https?:\/\//.test(text) ? text : `http://${text}`;
+  if (!URL.canParse(url)) {
+    throw new CliFailure(exitCodes.usage, `Cannot use node "${text}": expected http://host:port`);
+  }
+  return new URL(url).origin;
+}
