@@ -159,6 +159,10 @@ export const diskReserveBytes = 16 * MiB;
 export const rosterChangesMax = 2 * rosterMembersMax;
 /** Members in all rosters of one message, of about 100 bytes each: far below the frame. */
 export const rostersPerMessageMax = 2_048;
+/** Slots or rows in one record message: pages of 256, with room for other settings. */
+export const rowsPerMessageMax = 4_096;
+/** Disks ever declared lost that a roster lists: an operator types each. */
+export const rosterLostMax = 1_024;
 /** Operations queued on one key at one node: more is a caller that does not wait. */
 export const operationsPerKeyMax = 64;
 /** Versions that a value lists: an own attempt is recognised that many changes later. */
@@ -170,6 +174,8 @@ export const tombstonesAtOnceMax = 64;
 export const operationDeadlineMs = 5_000;
 /** A stamp further ahead than this comes from a wrong clock and is refused. */
 export const stampAheadMsMax = 60_000;
+/** Addresses kept of one member. */
+export const addressesMax = 16;
 /** Entries in one catalog message, and records named in one gossip digest. */
 export const catalogPageEntriesMax = 500;
 export const catalogDigestEntriesMax = 256;
@@ -193,11 +199,11 @@ export const swimGossipMs = 200;
 export const swimGossipTargets = 3;
 export const swimRetransmits = 4;
 /** A suspect has this long to refute once three others agree; a stop of 3 s must fit in. */
-export const swimSuspicionMinMs = 3_300;
+export const swimSuspicionMinMs = 4_200;
 export const swimSuspicionMaxMs = 3 * swimSuspicionMinMs;
 export const swimConfirmations = 3;
-/** Lifeguard's local health: own timeouts grow up to this factor, less one. */
-export const swimHealthMax = 8;
+/** Lifeguard's local health: own time-outs grow up to this factor. */
+export const swimHealthMax = 4;
 /** A full exchange costs bytes by the member: so its interval grows with them. */
 export const swimExchangeMsPerMember = 500;
 export const swimExchangeMinMs = 3_000;
