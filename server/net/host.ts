@@ -195,7 +195,12 @@ class SkyringHost implements Host {
   }
 
   async dial(address: string, signal?: AbortSignal): Promise<NodeId> {
-    return await this.#connect([parseDialTarget(address)], { label: address, signal });
+    const target = parseDialTarget(address);
+    // An address that names ourselves is dialled without the name: libp2p would refuse it
+    // unseen, and it may be a copy of this node.
+    const named = addressPeerId(target) === this.self;
+    const dialled = named ? target.decapsulate(`/p2p/${this.self}`) : target;
+    return await this.#connect([dialled], { label: address, signal });
   }
 
   onPeer(listener: (event: PeerEvent) => void): void {
