@@ -29,6 +29,8 @@ export type HttpLog = (event: string, fields: Readonly<Record<string, unknown>>)
 export interface ListenerOptions {
   readonly log: HttpLog;
   readonly encrypted?: boolean;
+  /** See body_stream.ts; for tests. */
+  readonly bodyWindowMs?: number;
 }
 
 /** The `request` (and `checkContinue`) listener that feeds `handler`. @throws never */
@@ -61,10 +63,7 @@ async function answer(
       left.abort(new SkyringError("stopped", "Cannot go on: the client closed the connection"));
     }
   });
-  const made = makeRequest(exchange, {
-    encrypted: options.encrypted ?? false,
-    signal: left.signal,
-  });
+  const made = makeRequest(exchange, { ...options, signal: left.signal });
   let response: Response;
   if (made instanceof Response) {
     response = made;
@@ -85,12 +84,12 @@ async function answer(
 
 function makeRequest(
   exchange: Exchange,
-  options: { readonly encrypted: boolean; readonly signal: AbortSignal },
+  options: ListenerOptions & { readonly signal: AbortSignal },
 ): Request | Response {
   const { incoming, outgoing } = exchange;
   const target = parseTarget(incoming.url ?? "", {
     host: incoming.headers.host,
-    encrypted: options.encrypted,
+    encrypted: options.encrypted ?? false,
   });
   if (!target.ok) return problemResponse(new SkyringError(target.code, target.detail));
   const method = incoming.method ?? "GET";
@@ -99,7 +98,7 @@ function makeRequest(
   };
   try {
     const body = hasBody(incoming) && method !== "GET" && method !== "HEAD"
-      ? { body: bodyStream(incoming, onFirstRead), duplex: "half" }
+      ? { body: bodyStream(incoming, { ...options, onFirstRead }), duplex: "half" }
       : {};
     return new Request(target.url, {
       method,

@@ -8,14 +8,21 @@ import type { IncomingMessage } from "node:http";
 import { SkyringError } from "../../shared/base/errors.ts";
 import { httpBodyBytesPerWindowMin, httpBodyWindowMs } from "../../shared/base/limits.ts";
 
-/** The body of `incoming`; `onFirstRead` runs once, before the first byte is asked for. */
+/** `onFirstRead` runs once, before the first byte is asked for. */
+export interface BodyOptions {
+  readonly onFirstRead: () => void;
+  /** How long to wait for the least number of bytes; the default is in the limits. */
+  readonly bodyWindowMs?: number;
+}
+
+/** The body of `incoming`. */
 export function bodyStream(
   incoming: IncomingMessage,
-  onFirstRead: () => void,
+  options: BodyOptions,
 ): ReadableStream<Uint8Array> {
   let started = false;
   let ended = false;
-  const stall = stallClock();
+  const stall = stallClock(options.bodyWindowMs ?? httpBodyWindowMs);
   const finish = (settle: () => void) => {
     if (ended) return;
     ended = true;
@@ -23,7 +30,7 @@ export function bodyStream(
     settle();
   };
   const start = (controller: ReadableStreamDefaultController<Uint8Array>) => {
-    onFirstRead();
+    options.onFirstRead();
     const short = () =>
       finish(() => controller.error(new SkyringError("short_body", shortDetail(incoming))));
     incoming.on("data", (chunk: Uint8Array) => {
@@ -69,7 +76,7 @@ function shortDetail(incoming: IncomingMessage): string {
 }
 
 /** Calls back when a window of waiting brought too few bytes. */
-function stallClock(): {
+function stallClock(windowMs: number): {
   wait(onStall: () => void): void;
   took(bytes: number): void;
   stop(): void;
@@ -88,7 +95,7 @@ function stallClock(): {
     wait(onStall) {
       if (timer !== undefined) return;
       since = performance.now();
-      timer = setTimeout(onStall, Math.max(0, httpBodyWindowMs - waitedMs));
+      timer = setTimeout(onStall, Math.max(0, windowMs - waitedMs));
     },
     took(count) {
       pause();

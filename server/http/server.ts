@@ -34,6 +34,8 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly log: HttpLog;
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Shorter waits, for tests. */
+  readonly waits?: { readonly idleMs: number; readonly bodyWindowMs: number };
 }
 
 /** A server for `handler`, not yet listening. @throws never */
@@ -41,6 +43,7 @@ export function createHttpServer(handler: FetchHandler, options: HttpServerOptio
   const listener = createListener(handler, {
     log: options.log,
     encrypted: options.tls !== undefined,
+    ...(options.waits === undefined ? {} : { bodyWindowMs: options.waits.bodyWindowMs }),
   });
   const limits = {
     connectionsCheckingInterval: 500,
@@ -53,7 +56,7 @@ export function createHttpServer(handler: FetchHandler, options: HttpServerOptio
     ? createServer(limits)
     : createTlsServer({ ...limits, ...options.tls }) as unknown as Server;
   node.maxConnections = httpConnectionsMax;
-  node.setTimeout(httpIdleTimeoutMs, (socket) => socket.destroy());
+  node.setTimeout(options.waits?.idleMs ?? httpIdleTimeoutMs, (socket) => socket.destroy());
   node.on("request", (incoming, outgoing) => listener(incoming, outgoing));
   node.on("checkContinue", (incoming, outgoing) => listener(incoming, outgoing, true));
   node.on("clientError", (error, socket) => {

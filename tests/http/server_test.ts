@@ -10,8 +10,14 @@ const KiB = 1024;
 async function withServer(
   handler: FetchHandler,
   use: (port: number, server: HttpServer) => Promise<void>,
+  waits?: { idleMs: number; bodyWindowMs: number },
 ): Promise<void> {
-  const server = createHttpServer(handler, { host: "127.0.0.1", port: 0, log: () => undefined });
+  const server = createHttpServer(handler, {
+    host: "127.0.0.1",
+    port: 0,
+    log: () => undefined,
+    ...(waits === undefined ? {} : { waits }),
+  });
   const port = await server.start();
   try {
     await use(port, server);
@@ -270,5 +276,76 @@ Deno.test("createListener() refuses targets and hosts that do not agree", async 
     const client = await rawSocket(port);
     client.write("GET /a HTTP/1.1\r\nConnection: close\r\n\r\n");
     assert.match(await client.closed(), /^HTTP\/1\.1 400/);
+  });
+});
+
+Deno.test("createListener() cuts off a body that trickles, not one that waits for us", async () => {
+  const outcome = Promise.withResolvers<unknown>();
+  const handler: FetchHandler = async (request) => {
+    if (request.url.endsWith("/patient")) {
+      // Twice the window passes on our side: not the client's fault.
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      return text(String((await request.arrayBuffer()).byteLength));
+    }
+    await request.arrayBuffer().catch(outcome.resolve);
+    return text("never seen");
+  };
+  await withServer(handler, async (port) => {
+    const head = (path: string, length: number) =>
+      `PUT ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
+    const trickle = await rawSocket(port);
+    trickle.write(head("/trickle", 1_000));
+    const drip = setInterval(() => trickle.write("x"), 50);
+    const patient = await rawSocket(port);
+    patient.write(`${head("/patient", 5)}hello`);
+    try {
+      await trickle.closed();
+      assert.equal(Reflect.get(Object(await outcome.promise), "code"), "timeout");
+      await patient.until(/\r\n\r\n5$/);
+    } finally {
+      clearInterval(drip);
+      patient.socket.destroy();
+    }
+  }, { idleMs: 60_000, bodyWindowMs: 300 });
+});
+
+Deno.test("createHttpServer() closes a client that stops reading its download", async () => {
+  let cancelled = false;
+  const handler: FetchHandler = () => {
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(256 * KiB)),
+      cancel: () => void (cancelled = true),
+    }, { highWaterMark: 0 });
+    return Promise.resolve(new Response(body));
+  };
+  await withServer(handler, async (port) => {
+    const client = await rawSocket(port);
+    client.socket.pause();
+    client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    await eventually(() => cancelled, "the body of an idle client is cancelled");
+    client.socket.destroy();
+  }, { idleMs: 500, bodyWindowMs: 20_000 });
+});
+
+Deno.test("stop() ends streams under way and refuses new connections", async () => {
+  const handler: FetchHandler = () => Promise.resolve(new Response(new ReadableStream()));
+  const server = createHttpServer(handler, { host: "127.0.0.1", port: 0, log: () => undefined });
+  const port = await server.start();
+  const client = await rawSocket(port);
+  client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await client.until(/200/);
+  await server.stop();
+  await client.closed();
+  await assert.rejects(rawSocket(port));
+});
+
+Deno.test("start() says which port is in use", async () => {
+  await withServer(() => Promise.resolve(text("ok")), async (port) => {
+    const other = createHttpServer(() => Promise.resolve(text("no")), {
+      host: "127.0.0.1",
+      port,
+      log: () => undefined,
+    });
+    await assert.rejects(other.start(), (error: Error) => error.message.includes(String(port)));
   });
 });
