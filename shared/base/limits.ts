@@ -215,6 +215,12 @@ export const swimLonelyMs = 10_000;
 export const swimStepMaxMs = 250;
 /** Probes and relays under way in one node. */
 export const swimProbesMax = 64;
+/** A tick of SWIM's timer: well below swimStepMaxMs, so that a busy node still keeps time. */
+export const swimTickMs = 100;
+/** Liveness messages unsent to one peer: older than a period, they are of no use. */
+export const swimQueueMax = 64;
+/** Own facts (use, phase) are told this often at most. */
+export const profileIntervalMs = 1_000;
 /** Facts that ride on one message, and profiles in one full exchange. */
 export const swimPiggybackBytesMax = 4 * KiB;
 export const swimExchangeBytesMax = 256 * KiB;

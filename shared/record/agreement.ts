@@ -303,6 +303,10 @@ export function createAgreement(options: AgreementOptions): Agreement {
         return membership.propose(input.proposal);
       case "liveness":
         core.alive = new Set([self, ...input.alive]);
+        // Who came back is not to be expelled by a wish from before.
+        councilProposer.withdraw(({ kind, ...change }) =>
+          kind === "expel" && "id" in change && core.alive.has(change.id)
+        );
         return;
       case "reports":
         return trim(core, input.reports);

@@ -10,6 +10,11 @@ import { throughOf } from "./slot_table.ts";
 
 /** Bytes of a row on the wire besides its key and body: ballots, recent versions, framing. */
 const rowOverheadBytes = 1_200;
+/** Bytes of an answer about a slot without rows. */
+const answerBytes = 128;
+
+/** Rows read from the disk at once: a page of large values must not fill the memory. */
+const rowsPerScan = 16;
 
 /** Answers as many of the asked slots as fit one message. */
 export function answerSlotRead(
@@ -21,8 +26,11 @@ export function answerSlotRead(
   const slots: SlotAnswer[] = [];
   for (const question of body.slots) {
     if (left <= 0) break;
+    // Installed but not yet durable: to be asked again in a moment.
+    if (lane.slots.unready.has(question.slot)) continue;
     const { answer, bytes } = answerOne(core, { question, lane, left });
-    if (answer === undefined) continue;
+    // A row of any size gets through, but only alone.
+    if (bytes > left && slots.length > 0) break;
     slots.push(answer);
     left -= bytes;
   }
@@ -43,6 +51,12 @@ export function answerList(
   core.send(from, { kind: "listed", ask, slot, rows: page.rows, next: page.next });
 }
 
+interface Page {
+  readonly rows: AcceptedRow[];
+  readonly next: string | null;
+  readonly bytes: number;
+}
+
 function answerOne(
   core: Core,
   { question, lane, left }: {
@@ -50,17 +64,17 @@ function answerOne(
     readonly lane: Lane;
     readonly left: number;
   },
-): { readonly answer: SlotAnswer | undefined; readonly bytes: number } {
+): { readonly answer: SlotAnswer; readonly bytes: number } {
   const { slot, last, after } = question;
-  // Installed but not yet durable: ask again in a moment.
-  if (lane.slots.unready.has(slot)) return { answer: undefined, bytes: 0 };
   const epoch = rosterOf(lane)?.epoch ?? 0;
   const yes = throughOf(lane.slots, { slot, epoch }) >= last;
-  if (!yes) return { answer: { slot, last, after, yes, rows: [], next: null }, bytes: 64 };
-  const { rows, next, bytes } = pageOf(core, { lane, slot, after, left });
-  return { answer: { slot, last, after, yes, rows, next }, bytes: bytes + 64 };
+  const { rows, next, bytes }: Page = yes
+    ? pageOf(core, { lane, slot, after, left })
+    : { rows: [], next: null, bytes: 0 };
+  return { answer: { slot, last, after, yes, rows, next }, bytes: bytes + answerBytes };
 }
 
+/** Accepted rows after a key: as many as fit, and one at least. */
 function pageOf(
   core: Core,
   { lane, slot, after, left }: {
@@ -69,24 +83,22 @@ function pageOf(
     readonly after: string;
     readonly left: number;
   },
-): { readonly rows: AcceptedRow[]; readonly next: string | null; readonly bytes: number } {
-  const limit = core.settings.rowsPerPage;
-  const found = lane.rows.scan(slot, { after, limit });
+): Page {
   const rows: AcceptedRow[] = [];
+  const limit = Math.min(rowsPerScan, core.settings.rowsPerPage);
   let bytes = 0;
-  let next: string | null = found.length < limit ? null : found[found.length - 1]?.key ?? null;
   let previous = after;
-  for (const { key, accepted, value } of found) {
-    const size = key.length * 3 + (value?.body.byteLength ?? 0) + rowOverheadBytes;
-    // At least one row a page, so that a row of any size gets through.
-    if (rows.length > 0 && bytes + size > left) {
-      next = previous;
-      break;
+  for (;;) {
+    const found = lane.rows.scan(slot, { after: previous, limit });
+    for (const { key, accepted, value } of found) {
+      const size = key.length * 3 + (value?.body.byteLength ?? 0) + rowOverheadBytes;
+      const full = bytes + size > left || rows.length >= core.settings.rowsPerPage;
+      if (rows.length > 0 && full) return { rows, next: previous, bytes };
+      previous = key;
+      if (accepted === null) continue;
+      rows.push({ key, accepted, value });
+      bytes += size;
     }
-    previous = key;
-    if (accepted === null) continue;
-    rows.push({ key, accepted, value });
-    bytes += size;
+    if (found.length < limit) return { rows, next: null, bytes };
   }
-  return { rows, next, bytes };
 }
