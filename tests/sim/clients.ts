@@ -140,11 +140,14 @@ function settleOperation(world: World, operation: Operation, outcome: Outcome): 
 /** Starts the profile's clients; they stop asking at `until`. */
 export function startClients(world: World, until: number): void {
   const clients = 1 + world.prng.int(world.profile.clients);
+  // Few keys press on contention, many on handover; hurried clients on queues.
+  const keys = simKeys.slice(0, world.prng.pick([1, 2, 5, 5]) ?? 5);
+  const thinkMs = world.profile.thinkMs * (world.prng.pick([0.3, 1, 1.5]) ?? 1);
   for (let client = 0; client < clients; client++) {
     const seen = new Map<string, Ballot>();
     const next = () => {
-      const wait = -Math.log(1 - world.prng.next()) * world.profile.thinkMs;
-      world.queue.put(world.queue.now + wait, () => act(world, { seen, until, next }));
+      const wait = -Math.log(1 - world.prng.next()) * thinkMs;
+      world.queue.put(world.queue.now + wait, () => act(world, { seen, keys, until, next }));
     };
     next();
   }
@@ -153,16 +156,18 @@ export function startClients(world: World, until: number): void {
 interface Client {
   /** Versions this client saw last. */
   readonly seen: Map<string, Ballot>;
+  readonly keys: readonly string[];
   readonly until: number;
   readonly next: () => void;
 }
 
-function act(world: World, { seen, until, next }: Client): void {
+function act(world: World, client: Client): void {
+  const { seen, until, next } = client;
   if (world.queue.now >= until) return;
   const node = world.prng.pick(upNodes(world).filter(({ isPaused }) => !isPaused));
   if (node === undefined) return next();
   const { incarnation } = node;
-  const request = randomRequest(world, seen);
+  const request = randomRequest(world, client);
   const operation = ask(world, {
     node,
     request,
@@ -191,9 +196,9 @@ function watch(
   });
 }
 
-function randomRequest(world: World, seen: ReadonlyMap<string, Ballot>): Request {
+function randomRequest(world: World, { seen, keys }: Client): Request {
   const { prng, profile } = world;
-  const key = prng.pick(simKeys) ?? "k0";
+  const key = prng.pick(keys) ?? "k0";
   const draw = prng.next();
   if (draw < profile.gets) return { key, kind: "get", condition: { kind: "none" } };
   const kind = prng.chance(profile.deletes / (1 - profile.gets)) ? "delete" : "put";

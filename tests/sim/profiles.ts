@@ -75,7 +75,10 @@ const base: Profile = {
   tombstoneMs: 6_000,
 };
 
-/** The profiles, by name. The first is nearly calm; the last has everything but wipes. */
+/**
+ * The profiles, by name. The first is nearly calm; `returns` brings members back with old rows
+ * on their disks; the last has everything but wipes.
+ */
 export const profiles: readonly Profile[] = [
   base,
   {
@@ -160,8 +163,27 @@ export const profiles: readonly Profile[] = [
     gets: 0.2,
     conditional: 0.25,
     deletes: 0.4,
-    network: { ...mild, loss: 0.03, doubling: 0.2, slow: 0.1, slowMax: 2_000 },
+    network: { ...mild, loss: 0.03, doubling: 0.3, slow: 0.15, slowMax: 6_000 },
     crashEveryMs: 4_000,
+    tombstoneMs: 3_200,
+  },
+  {
+    ...base,
+    name: "returns",
+    lengthMs: 16_000,
+    nodesMin: 4,
+    nodesMax: 5,
+    clients: 6,
+    gets: 0.2,
+    deletes: 0.45,
+    conditional: 0.15,
+    network: { ...mild, loss: 0.06, doubling: 0.1, slow: 0.1, slowMax: 1_000 },
+    expelEveryMs: 1_500,
+    crashEveryMs: 4_000,
+    downMs: 7_000,
+    leaveEveryMs: 0,
+    splitEveryMs: 4_000,
+    splitMs: 1_500,
     tombstoneMs: 3_200,
   },
   {

@@ -40,6 +40,8 @@ export interface SimNode {
   disk: SimDisk;
   state: NodeState;
   machine: Agreement | undefined;
+  /** Epoch adopted last, in this start. */
+  epoch: number;
   /** Counts starts and crashes: what an earlier one planned is void. */
   incarnation: number;
   isPaused: boolean;
@@ -64,6 +66,7 @@ export function createSimNode(id: NodeId): SimNode {
     disk: createSimDisk(),
     state: "down",
     machine: undefined,
+    epoch: 0,
     incarnation: 0,
     isPaused: false,
     silentSince: 0,

@@ -8,6 +8,7 @@ import type {
   AgreementMessage,
   AgreementOutput,
   AgreementSettings,
+  AgreementWrite,
   Placement,
 } from "../../shared/record/agreement_port.ts";
 import type { Ballot, Value } from "../../shared/record/value.ts";
@@ -35,6 +36,13 @@ export interface Counts {
   pauses: number;
   wipes: number;
   exits: number;
+  /** Slots installed by arriving owners, and pages that were not the last. */
+  arrivals: number;
+  pages: number;
+  /** Rosters trimmed away, and adoptions that jumped over trimmed ones. */
+  trims: number;
+  jumps: number;
+  drops: number;
 }
 
 /** A message on its way. */
@@ -106,6 +114,11 @@ export function createWorld(options: WorldOptions): World {
       pauses: 0,
       wipes: 0,
       exits: 0,
+      arrivals: 0,
+      pages: 0,
+      trims: 0,
+      jumps: 0,
+      drops: 0,
     },
     observe: (node, output) => observe(world, node, output),
     emit: (node, output) => emit(world, node, output),
@@ -150,7 +163,13 @@ function observe(world: World, node: SimNode, output: AgreementOutput): void {
       }`,
     );
   }
-  if (output.kind === "adopted") return checkRoster(world, output.roster);
+  if (output.kind === "adopted") {
+    const jumped = output.roster.epoch - node.epoch > 1;
+    if (jumped && node.epoch > 0) world.counts.jumps += 1;
+    node.epoch = output.roster.epoch;
+    return checkRoster(world, output.roster);
+  }
+  if (output.kind === "persist") return countWrites(world, output.writes);
   if (output.kind !== "send") return;
   const { body, lineage } = output.message;
   if (body.kind === "accept" && body.value !== null) {
@@ -158,6 +177,16 @@ function observe(world: World, node: SimNode, output: AgreementOutput): void {
   } else if (body.kind === "drop") {
     const version = world.accepts.get(`${lineage}/${body.key}/${versionText(body.ballot)}`);
     if (version !== undefined) historyOf(world.history, body.key).dropped.add(version);
+  } else if (body.kind === "slot-rows") {
+    for (const { next } of body.slots) if (next !== null) world.counts.pages += 1;
+  }
+}
+
+function countWrites(world: World, writes: readonly AgreementWrite[]): void {
+  for (const { kind } of writes) {
+    if (kind === "install") world.counts.arrivals += 1;
+    else if (kind === "trim") world.counts.trims += 1;
+    else if (kind === "drop row") world.counts.drops += 1;
   }
 }
 
