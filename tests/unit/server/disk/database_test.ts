@@ -210,6 +210,40 @@ Deno.test("openDatabase() says disk_failed when the folder is missing", () =>
     );
   }));
 
+/** Source: Redundancy Does Not Imply Fault Tolerance, FAST 2017: zeros and noise in every page. */
+Deno.test("openDatabase() refuses or reads a damaged file, and says corrupt", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/skyring.db`;
+    const first = await openDatabase({ path, migrations: [facts] });
+    const texts = Array.from({ length: 300 }, (_, id) => `text ${id} `.padEnd(200, "x"));
+    await first.write(texts.map((text, id) => ({ sql: insert, params: [id, null, text] })));
+    await first.stop();
+    const whole = await Deno.readFile(path);
+    const pages = whole.length / 4096;
+    let refused = 0;
+    for (let page = 0; page < pages; page++) {
+      for (const fault of ["zeros", "noise", "cut"] as const) {
+        const damaged = whole.slice(0, fault === "cut" ? page * 4096 + 100 : whole.length);
+        const bytes = damaged.subarray(page * 4096, page * 4096 + 4096);
+        if (fault === "zeros") bytes.fill(0);
+        if (fault === "noise") crypto.getRandomValues(bytes);
+        await Deno.writeFile(path, damaged);
+        try {
+          const database = await openDatabase({ path, migrations: [facts] });
+          await database.stop();
+        } catch (thrown) {
+          assert.ok(hasCode("corrupt")(thrown), `page ${page}, ${fault}: ${thrown}`);
+          refused++;
+        }
+        for (const end of ["-wal", "-shm"]) {
+          await Deno.remove(`${path}${end}`).catch(() => undefined);
+        }
+      }
+    }
+    // A zeroed first page is an empty database; every other fault shows.
+    assert.ok(refused >= 3 * pages - 2, `${refused} of ${3 * pages} faults were noticed`);
+  }));
+
 Deno.test("workerLimits follow the limits of the program", () => {
   assert.deepEqual(workerLimits, {
     walPagesCheckpoint,
