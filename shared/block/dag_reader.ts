@@ -111,7 +111,8 @@ class Walk implements DagWalk {
     this.#end = end;
     this.#depthMax = options.depthMax ?? dagDepthMax;
     this.#innerMax = options.innerBlocksMax ?? innerBlocksMaxFor(end - start);
-    this.#levels = [{ links: [{ cid: root, codec: codecOf(root), size }], index: 0, at: 0 }];
+    const links = start === end ? [] : [{ cid: root, codec: codecOf(root), size }];
+    this.#levels = [{ links, index: 0, at: 0 }];
   }
 
   next(): DagStep {

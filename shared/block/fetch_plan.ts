@@ -13,7 +13,15 @@
 
 import { assert } from "../base/assert.ts";
 import type { NodeId } from "../base/ids.ts";
-import { overdueAt, type Peer, recordAnswer, recordOverdue, restPeer } from "./fetch_peer.ts";
+import {
+  createPeer,
+  hasRoom,
+  overdueAt,
+  type Peer,
+  recordAnswer,
+  recordOverdue,
+  restPeer,
+} from "./fetch_peer.ts";
 
 /** Someone who may have a block, and how long one block is expected to take there. */
 export interface Holder {
@@ -58,14 +66,14 @@ export type FetchOutput =
 export interface FetchLimits {
   /** Requests at one holder at once. */
   readonly perPeerMax: number;
-  /** Second requests at once, in all. */
+  /** Second and third requests at once, in all. */
   readonly hedgesMax: number;
   readonly requestTimeoutMs: number;
   /** A search that does not answer counts as one that found nobody. */
   readonly searchTimeoutMs: number;
-  /** How long busy holders are asked again. */
+  /** How long after its first request a block may begin another round of them. */
   readonly patienceMs: number;
-  /** Times that holders which failed without a lie are asked again after a search. */
+  /** Times that holders which failed without a lie are asked again; busy ones more often. */
   readonly roundsMax: number;
 }
 
@@ -89,7 +97,8 @@ interface Request {
 
 interface Task {
   readonly index: number;
-  readonly since: number;
+  /** When its first request began. */
+  askedAt: number | undefined;
   readonly candidates: Peer[];
   readonly tried: Set<Peer>;
   /** Tried in this round and failed in a way that may pass. */
@@ -106,6 +115,8 @@ const pauseMaxMs = 1_000;
 const unreachableRestMs = 5_000;
 const busyRestMs = 100;
 const timeoutGraceMs = 1_000;
+/** Holders asked for one block at the same time at most. */
+const requestsPerBlockMax = 3;
 
 /** A plan for one pull. @throws {AssertionError} on limits below 1 */
 export function createFetchPlan(limits: FetchLimits): FetchPlan {
@@ -130,7 +141,7 @@ class Plan implements FetchPlan {
 
   step(input: FetchInput, now: number): readonly FetchOutput[] {
     const outputs: FetchOutput[] = [];
-    if (input.kind === "want") this.#want(input, now);
+    if (input.kind === "want") this.#want(input);
     else if (input.kind === "holders") this.#found(input, now);
     else if (input.kind === "done") this.#done(input.request, { now, outputs });
     else if (input.kind === "failed") this.#failed(input.request, input.fault, { now, outputs });
@@ -149,12 +160,12 @@ class Plan implements FetchPlan {
     return [...this.#peers.values()].filter((peer) => peer.banned).map((peer) => peer.id);
   }
 
-  #want(input: FetchInput & { kind: "want" }, now: number): void {
+  #want(input: FetchInput & { kind: "want" }): void {
     assert(input.index > this.#lastIndex, "blocks are wanted once, in order");
     this.#lastIndex = input.index;
     this.#tasks.set(input.index, {
       index: input.index,
-      since: now,
+      askedAt: undefined,
       candidates: [...new Set(input.holders.map((holder) => this.#peer(holder)))],
       tried: new Set(),
       soft: new Map(),
@@ -174,6 +185,7 @@ class Plan implements FetchPlan {
     for (const peer of input.holders.map((holder) => this.#peer(holder))) {
       if (!task.candidates.includes(peer)) task.candidates.push(peer);
       // Who says now that it has the block is asked again, whatever happened before.
+      if (task.running.some((request) => request.peer === peer)) continue;
       task.tried.delete(peer);
       task.soft.delete(peer);
     }
@@ -220,9 +232,9 @@ class Plan implements FetchPlan {
   }
 
   #advance(task: Task, at: Context): void {
-    const [running] = task.running;
-    if (running !== undefined) {
-      if (task.running.length === 1) this.#hedge(task, running, at);
+    const latest = task.running.at(-1);
+    if (latest !== undefined) {
+      this.#hedge(task, latest, at);
       return;
     }
     if (typeof task.search === "object" || at.now < task.pauseUntil) return;
@@ -237,14 +249,14 @@ class Plan implements FetchPlan {
   /** All candidates were tried: search, begin another round, or give up. */
   #exhausted(task: Task, at: Context): void {
     if (task.search === "not yet") {
-      task.search = { until: at.now + this.#limits.searchTimeoutMs };
-      at.outputs.push({ kind: "search", index: task.index });
+      this.#search(task, at);
       return;
     }
     const soft = [...task.soft].filter(([peer]) => !peer.banned);
     const busy = soft.some(([, fault]) => fault === "busy");
-    const patient = busy && at.now - task.since < this.#limits.patienceMs;
-    if (soft.length === 0 || (task.round >= this.#limits.roundsMax && !patient)) {
+    const patient = at.now - (task.askedAt ?? at.now) < this.#limits.patienceMs;
+    const more = patient && (busy || task.round < this.#limits.roundsMax);
+    if (soft.length === 0 || !more) {
       this.#tasks.delete(task.index);
       at.outputs.push({ kind: "fail", index: task.index, faults: task.faults });
       return;
@@ -257,11 +269,22 @@ class Plan implements FetchPlan {
     task.soft.clear();
   }
 
-  #hedge(task: Task, first: Request, at: Context): void {
-    if (at.now < overdueAt(first)) return;
-    if (!first.overdue) {
-      first.overdue = true;
-      recordOverdue(first.peer, at.now);
+  #search(task: Task, at: Context): void {
+    task.search = { until: at.now + this.#limits.searchTimeoutMs };
+    at.outputs.push({ kind: "search", index: task.index });
+  }
+
+  /** The latest request of a block is late: ask another holder too, or look for one. */
+  #hedge(task: Task, latest: Request, at: Context): void {
+    if (at.now < overdueAt(latest)) return;
+    if (!latest.overdue) {
+      latest.overdue = true;
+      recordOverdue(latest.peer, at.now);
+    }
+    if (task.running.length >= requestsPerBlockMax) return;
+    if (!task.candidates.some((peer) => isOpen(task, peer))) {
+      if (task.search === "not yet") this.#search(task, at);
+      return;
     }
     if (this.#hedges >= this.#limits.hedgesMax) return;
     const peer = this.#choose(task, { now: at.now, hedge: true });
@@ -277,7 +300,7 @@ class Plan implements FetchPlan {
     const from = awake.length > 0 || options.hedge ? awake : open;
     let best: Peer | undefined;
     for (const peer of from) {
-      if (peer.inFlight >= this.#limits.perPeerMax) continue;
+      if (!hasRoom(peer, this.#limits.perPeerMax)) continue;
       if (best === undefined || costOf(peer) < costOf(best)) best = peer;
     }
     return best;
@@ -294,6 +317,7 @@ class Plan implements FetchPlan {
       depth: peer.inFlight,
       overdue: false,
     };
+    task.askedAt ??= at.now;
     task.running.push(request);
     this.#requests.set(request.id, request);
     at.outputs.push({
@@ -312,7 +336,7 @@ class Plan implements FetchPlan {
     this.#requests.delete(id);
     request.peer.inFlight--;
     const { running } = request.task;
-    if (running.length === 2) this.#hedges--;
+    if (running.length >= 2) this.#hedges--;
     running.splice(running.indexOf(request), 1);
     return request;
   }
@@ -320,8 +344,7 @@ class Plan implements FetchPlan {
   #peer(holder: Holder): Peer {
     let peer = this.#peers.get(holder.id);
     if (peer === undefined) {
-      const serviceMs = Math.max(0.1, holder.expectedMs);
-      peer = { id: holder.id, serviceMs, inFlight: 0, restUntil: 0, banned: false };
+      peer = createPeer(holder.id, holder.expectedMs);
       this.#peers.set(holder.id, peer);
     }
     return peer;
