@@ -248,6 +248,8 @@ export const eventsKeptMax = 1_000;
 export const eventsWaitingMax = 1_000;
 export const eventListenersMax = 256;
 export const eventHeartbeatMs = 15_000;
+/** A share link is forgotten by its maker long before this. */
+export const shareLifetimeMsMax = 366 * 24 * 3_600_000;
 /** Segments of an /ipfs path: each costs at least one block. */
 export const ipfsPathSegmentsMax = 64;
 

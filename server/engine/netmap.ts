@@ -1,0 +1,147 @@
+// The netmap, live: the roster this node has adopted, and what liveness says of its members.
+// Engines ask here who owns (placement) and who can be asked now (isUsable); faces take rows.
+//
+// Roster and liveness stay two things: setRoster() alone changes owners, SWIM never does.
+
+import { assert } from "../../shared/base/assert.ts";
+import type { NodeId } from "../../shared/base/ids.ts";
+import { replicasDefault } from "../../shared/base/limits.ts";
+import { netmapRow } from "../../shared/ring/netmap.ts";
+import { type Placement, placement } from "../../shared/ring/placement.ts";
+import type { Profile } from "../../shared/ring/profile.ts";
+import type { Roster } from "../../shared/ring/roster.ts";
+import type { Liveness, NodeSnapshot } from "../../shared/status.ts";
+import type { LivenessEvent, SwimDriver } from "../net/swim_driver.ts";
+import type { RingView } from "./place.ts";
+
+/** What engines may wait for. */
+export type NetmapEvent = LivenessEvent | { readonly kind: "roster"; readonly roster: Roster };
+
+/** Who belongs and who answers, now. No method throws unless said. */
+export interface Netmap extends RingView {
+  /** The roster adopted last; undefined before the first. */
+  roster(): Roster | undefined;
+  /** Takes the roster that agreement adopted; liveness watches its members from now on. */
+  setRoster(roster: Roster): void;
+  /** Owners under the present roster. @throws {AssertionError} before the first roster */
+  placement(): Placement;
+  /** `alive`, or this node itself; suspects are passed over until they refute. */
+  isUsable(id: NodeId): boolean;
+  /** What is believed of a member; undefined for who is not in the roster. */
+  stateOf(id: NodeId): Liveness | undefined;
+  /** Members that are alive, this node included when it is one. */
+  alive(): readonly NodeId[];
+  /** Milliseconds for which a member has been seen dead; undefined when it is not. */
+  deadFor(id: NodeId): number | undefined;
+  /** What a member said of itself last. */
+  profileOf(id: NodeId): Profile | undefined;
+  /** After a pause: no quorum answers, no trimming, no collecting until it is over. */
+  paused(): boolean;
+  /** A row a member, in order of id. */
+  snapshot(): NodeSnapshot[];
+  /** Listens until the returned function is called. Listeners must not throw. */
+  onEvent(listener: (event: NetmapEvent) => void): () => void;
+}
+
+export interface NetmapOptions {
+  readonly liveness: SwimDriver;
+  /** Milliseconds since the epoch: for what people see. */
+  readonly wallNow: () => number;
+  /** Milliseconds that never go back: for how long something has been so. */
+  readonly now: () => number;
+}
+
+/** A netmap over a running SWIM driver. @throws never */
+export function createNetmap(options: NetmapOptions): Netmap {
+  const { liveness } = options;
+  const self = liveness.self;
+  const listeners = new Set<(event: NetmapEvent) => void>();
+  const states = new Map<NodeId, Liveness>();
+  const deadSince = new Map<NodeId, number>();
+  let roster: Roster | undefined;
+
+  const emit = (event: NetmapEvent) => {
+    for (const listener of listeners) listener(event);
+  };
+  const note = (id: NodeId, state: Liveness) => {
+    states.set(id, state);
+    if (state !== "dead") deadSince.delete(id);
+    else if (!deadSince.has(id)) deadSince.set(id, options.now());
+  };
+  liveness.onEvent((event) => {
+    if (event.kind === "state") note(event.id, event.state);
+    emit(event);
+  });
+  const placed = () => {
+    assert(roster !== undefined, "owners are asked for before the first roster");
+    return placement(roster);
+  };
+  const setRoster = (next: Roster) => {
+    roster = next;
+    liveness.setMembers(next.members.map((member) => member.id));
+    states.clear();
+    for (const { id, state } of liveness.witnessed()) note(id, state);
+    for (const id of deadSince.keys()) if (!states.has(id)) deadSince.delete(id);
+    emit({ kind: "roster", roster: next });
+  };
+  const stateOf = (id: NodeId): Liveness | undefined => {
+    if (id === self) return roster?.members.some((one) => one.id === id) ? "alive" : undefined;
+    return states.get(id);
+  };
+  return {
+    self,
+    roster: () => roster,
+    setRoster,
+    placement: placed,
+    isUsable: (id) => id === self || states.get(id) === "alive",
+    stateOf,
+    alive: () =>
+      (roster?.members ?? []).map((one) => one.id).filter((id) => stateOf(id) === "alive"),
+    deadFor: (id) => {
+      const since = deadSince.get(id);
+      return since === undefined ? undefined : options.now() - since;
+    },
+    profileOf: (id) =>
+      id === self
+        ? liveness.ownProfile()
+        : liveness.witnessed().find((member) => member.id === id)?.facts,
+    paused: () => liveness.paused(),
+    snapshot: () =>
+      roster === undefined
+        ? []
+        : rowsOf({ liveness, placed: placed(), wallNow: options.wallNow() }),
+    onEvent: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function rowsOf(
+  view: {
+    readonly liveness: SwimDriver;
+    readonly placed: Placement;
+    readonly wallNow: number;
+  },
+): NodeSnapshot[] {
+  const { liveness, placed, wallNow } = view;
+  const shares = placed.shares(replicasDefault);
+  const witnessed = new Map(liveness.witnessed().map((member) => [member.id, member]));
+  return placed.members.map((member) => {
+    const seen = witnessed.get(member.id);
+    const own = member.id === liveness.self;
+    return netmapRow({
+      member,
+      state: own ? "alive" : seen?.state ?? "alive",
+      profile: own ? liveness.ownProfile() : seen?.facts,
+      tokens: placed.tokenCountOf(member.id),
+      share: shares.get(member.id) ?? 0,
+      roundTripMs: own ? 0 : seen?.roundTripMs ?? null,
+      lastSeenAt: own
+        ? wallNow
+        : seen?.heardMsAgo === undefined
+        ? 0
+        : Math.round(wallNow - seen.heardMsAgo),
+    });
+  });
+}
