@@ -20,6 +20,7 @@ import { problemResponse } from "./problems.ts";
 import { routeRing } from "./ring.ts";
 import type { App } from "./routes.ts";
 import { routeRouting } from "./routing.ts";
+import { routeShares } from "./shares.ts";
 import type { Services } from "./services.ts";
 
 /** The whole app over `services`; call `app.fetch(request, connection)`. @throws never */
@@ -42,6 +43,7 @@ export function createApp(services: Services): App {
   routeRing(app, services);
   routeFiles(app, services);
   routeBlocks(app, services);
+  routeShares(app, services);
   routeEvents(app, services);
   routeIpfs(app, services);
   routeRouting(app, services);

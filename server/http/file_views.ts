@@ -31,7 +31,7 @@ export async function viewFile(
   }
   const { limit, after } = pageOf(request.url);
   const start = after === undefined ? -1 : Number(after);
-  if (!Number.isSafeInteger(start)) {
+  if (after !== undefined && !/^\d{1,15}$/.test(after)) {
     throw new SkyringError("bad_request", "Cannot read cursor: it is not one of this list");
   }
   const page = await pool.blocks(name, { after: start, limit });

@@ -85,6 +85,21 @@ export const operations: readonly Operation[] = [
     answers: "none",
     statuses: [204],
   },
+  {
+    method: "POST",
+    route: "/api/shares",
+    path: "/api/shares",
+    summary: "Makes a link that needs no token",
+    takes: json,
+    answers: json,
+    statuses: [201],
+  },
+  {
+    ...get("/s/*", { summary: "What a link shows", query: ["download"], answers: bytes }),
+    path: "/s/{grant}/{name}",
+    statuses: [200, 206, 304],
+    head: true,
+  },
   get("/api/blocks", { summary: "Blocks wanted here", query: ["state", ...page], answers: json }),
   {
     ...get("/api/blocks/:cid", {

@@ -88,6 +88,8 @@ export interface Services {
   /** Whether a block lies on this node (`Cache-Control: only-if-cached`). */
   readonly holds?: (cid: Cid) => boolean;
   readonly providers?: (cid: Cid, signal: AbortSignal) => Promise<readonly Provider[]>;
+  /** 32 bytes that all nodes of the group share and nobody else knows: signs share links. */
+  readonly shareKey?: Uint8Array;
   /** Families beside those made of the status and of HTTP itself. */
   readonly metrics?: () => readonly MetricFamily[];
 }
