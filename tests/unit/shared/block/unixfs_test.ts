@@ -29,18 +29,37 @@ const code = (bytes: Uint8Array) => {
   return outcome.ok ? "ok" : outcome.code;
 };
 
+/** Protocol Buffers, "Encoding": groups of seven bits, lowest first. */
+function varint(value: bigint): number[] {
+  return value < 128n ? [Number(value)] : [Number(value & 127n) | 128, ...varint(value >> 7n)];
+}
+
+const encoded = (sizes: readonly number[]) =>
+  encodeFileNode(sizes.map((size) => ({ cid: leaf, size, totalBytes: size })));
+
 Deno.test("encodeFileNode() gives the bytes that ipfs-unixfs and dag-pb give", () => {
-  const sizes = fc.array(fc.maxSafeNat().map((size) => size % 2 ** 45), {
-    minLength: 1,
-    maxLength: 50,
-  });
+  // Below 256 MiB: ipfs-unixfs 13.1.1 writes some larger sizes wrong (2 GiB as zeros).
+  const sizes = fc.array(fc.nat(2 ** 22), { minLength: 1, maxLength: 50 });
   fc.assert(fc.property(sizes, (list) => {
-    const ours = encodeFileNode(list.map((size) => ({ cid: leaf, size, totalBytes: size })));
-    assert.deepEqual(ours, libraryNode(list));
-    const outcome = decodeFileNode(ours);
-    assert.ok(outcome.ok);
-    assert.deepEqual(outcome.node.links.map((link) => link.size), list);
+    assert.deepEqual(encoded(list), libraryNode(list));
   }));
+});
+
+Deno.test("encodeFileNode() writes sizes of any magnitude as the specification says", () => {
+  const sizes = fc.array(fc.nat(2 ** 45), { minLength: 1, maxLength: 50 });
+  fc.assert(
+    fc.property(sizes, (list) => {
+      const total = list.reduce((sum, size) => sum + size, 0);
+      const fields = list.flatMap((size) => [0x20, ...varint(BigInt(size))]);
+      const Data = Uint8Array.from([8, 2, 0x18, ...varint(BigInt(total)), ...fields]);
+      const Links = list.map((Tsize) => ({ Hash: hash, Name: "", Tsize }));
+      assert.deepEqual(encoded(list), encodeDagPb({ Data, Links }));
+      const outcome = decodeFileNode(encoded(list));
+      assert.ok(outcome.ok);
+      assert.deepEqual(outcome.node.links.map((link) => link.size), list);
+    }),
+    { examples: [[[2 ** 31]], [[2 ** 31, 0]], [[2 ** 32, 2 ** 35]]] },
+  );
 });
 
 Deno.test("decodeFileNode() reads inline data before children", () => {
