@@ -94,10 +94,15 @@ export function createHandover(
       const at = { slot: walk.slot, from, placement: core.placement };
       const older = olderThan(options.lane().history, at);
       if (older.kind === "founding") return true;
-      // All were answering when older rosters were trimmed: only an operator can say otherwise.
-      if (older.kind === "trimmed") return rest.length < majority(deciders.length);
+      // All were answering when older rosters were trimmed. The walk comes here only past disks
+      // that an operator gave up, and then nothing older is held by anyone (H5).
+      if (older.kind === "trimmed") return walk.levels.some(isGivenUp);
       addLevel(walk, older.configuration.last);
     }
+  }
+
+  function isGivenUp({ configuration: { deciders } }: Level): boolean {
+    return deciders.filter((id) => !lost().includes(id)).length < majority(deciders.length);
   }
 
   /** Starts again from the newest configuration; a yes stays true, a no may have changed. */
