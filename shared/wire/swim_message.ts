@@ -160,7 +160,8 @@ function badMessage(state: string, cause?: unknown): SkyringError {
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
 const address = v.nullable(text(256));
-const profileShape = v.strictObject({
+/** Unknown fields are passed over: a newer version may say more of itself. */
+const profileShape = v.object({
   name: text(128),
   zone: text(128),
   bootId: text(64),
@@ -168,11 +169,11 @@ const profileShape = v.strictObject({
   http: address,
   line: address,
   addresses: v.pipe(v.array(text(256)), v.maxLength(16)),
-  phase: v.strictObject({ phase: v.picklist(phases), since: v.number(), because: text(256) }),
+  phase: v.object({ phase: v.picklist(phases), since: v.number(), because: text(256) }),
   capacity: count,
   used: count,
   metadata: count,
-  blocks: v.strictObject({ held: count, wanted: count, surplus: count }),
+  blocks: v.object({ held: count, wanted: count, surplus: count }),
   epoch: count,
   arriving: count,
   ready: v.boolean(),
