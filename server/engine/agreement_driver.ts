@@ -1,0 +1,322 @@
+// Runs the agreement machine of one node: its clock, its disk, its two channels, and promises for
+// those who read and change records. The machine decides everything; this file only carries:
+// inputs are taken one at a time, outputs leave through the outbox after what they rest on is
+// durable. Messages are notices, never requests: the machine asks again by itself.
+
+import type { NodeId, Slot } from "../../shared/base/ids.ts";
+import { sha256Text } from "../../shared/base/hash.ts";
+import {
+  agreementInboxMax,
+  controlMessageBytesMax,
+  operationDeadlineMs,
+  recordMessageBytesMax,
+  slotCount,
+} from "../../shared/base/limits.ts";
+import { createPrng } from "../../shared/base/prng.ts";
+import { agreementSettings, createAgreement } from "../../shared/record/agreement.ts";
+import type {
+  Agreement,
+  AgreementInput,
+  AgreementMessage,
+  AgreementSettings,
+  AgreementStatus,
+  Change,
+  Outcome,
+  Placement,
+  Proposal,
+} from "../../shared/record/agreement_port.ts";
+import { recordKeyOf, registerKey } from "../../shared/record/register_key.ts";
+import type { RecordKey, Value } from "../../shared/record/value.ts";
+import { decidersOf } from "../../shared/ring/placement.ts";
+import type { Roster } from "../../shared/ring/roster.ts";
+import { slotOfDigest } from "../../shared/ring/slot.ts";
+import { decodeRecordMessage, encodeRecordMessage } from "../../shared/wire/record_message.ts";
+import {
+  type DecodedMessage,
+  decodeRosterMessage,
+  encodeRosterMessage,
+} from "../../shared/wire/roster_message.ts";
+import type { Database } from "../disk/database.ts";
+import { createRegisterTable } from "../disk/register_rows.ts";
+import { loadAgreement } from "../disk/roster_table.ts";
+import type { Channel, Network } from "../net/network.ts";
+import { createOutbox, type Released } from "./agreement_outbox.ts";
+
+/** What others believe of the members; asked about once a second. */
+export interface AgreementOpinions {
+  /** Peers to talk to: members believed alive, and admitted peers not in the roster yet. */
+  alive(): readonly NodeId[];
+  /** Members believed dead for longer than `--grace`. */
+  overdue(): readonly NodeId[];
+  /** What members said of themselves: lets history be trimmed. */
+  reports(): readonly {
+    readonly id: NodeId;
+    readonly epoch: number;
+    readonly arriving: number;
+  }[];
+}
+
+export interface AgreementDriverOptions {
+  readonly self: NodeId;
+  /** This start's number, durable already: see roster_table.ts. */
+  readonly boot: number;
+  readonly database: Database;
+  readonly network: Pick<Network, "channel">;
+  readonly opinions: AgreementOpinions;
+  readonly now: () => number;
+  /** Seed of the pacing randomness. */
+  readonly seed: number;
+  readonly settings?: Partial<AgreementSettings>;
+  /** A write failed: the node must stop. */
+  readonly onFailed: (error: unknown) => void;
+  /** A peer sent what is no message. */
+  readonly onBadMessage?: (from: NodeId, reason: string) => void;
+}
+
+/** How a node with an empty disk begins. Ignored when the disk holds a roster. */
+export type AgreementBeginning =
+  | {
+    readonly kind: "found";
+    readonly capacity: number;
+    readonly zone: string;
+    /** 16 random bytes, hex. */
+    readonly salt: string;
+  }
+  | { readonly kind: "join"; readonly capacity: number; readonly zone: string };
+
+export interface AgreementDriver {
+  /** Begins, or goes on from what the disk holds. Call once, after the network's channels exist. */
+  start(beginning: AgreementBeginning): void;
+  /** One operation on a register. Never rejects: an outcome is a value. */
+  operate(
+    key: RecordKey,
+    change: Change,
+    options?: { readonly deadlineMs?: number },
+  ): Promise<Outcome>;
+  propose(proposal: Proposal): void;
+  roster(): Roster | undefined;
+  /** Rosters as kept, oldest first. */
+  history(): readonly Roster[];
+  status(): AgreementStatus;
+  /** Whether this node answers for the slot's registers. */
+  answers(slot: Slot): boolean;
+  onRoster(listener: (roster: Roster) => void): void;
+  /** Values that this node saw decided. */
+  onDecided(listener: (key: RecordKey, value: Value) => void): void;
+  /** Ends operations (unknown, or nothing written), lets writes finish. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/** Ticks are frequent enough for a back-off of 20 ms to mean something. */
+const tickMs = 25;
+const opinionsMs = 1_000;
+
+/** Deciders and slots as the product places them. */
+export const ringPlacement: Placement = {
+  slotCount,
+  slotOf: (key) => slotOfDigest(sha256Text(key)),
+  decidersOf: (roster, slot) => decidersOf(roster, slot),
+};
+
+/** A driver over the database's present content. @throws {SkyringError} corrupt */
+export function createAgreementDriver(options: AgreementDriverOptions): AgreementDriver {
+  return new Driver(options);
+}
+
+class Driver implements AgreementDriver {
+  readonly #options: AgreementDriverOptions;
+  readonly #machine: Agreement;
+  readonly #outbox: ReturnType<typeof createOutbox>;
+  readonly #channels: { readonly roster: Channel; readonly record: Channel };
+  readonly #inbox: AgreementInput[] = [];
+  readonly #open = new Map<number, (outcome: Outcome) => void>();
+  readonly #rosterListeners: ((roster: Roster) => void)[] = [];
+  readonly #decidedListeners: ((key: RecordKey, value: Value) => void)[] = [];
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #opinionsAt = 0;
+  #nextId = 1;
+  #stepping = false;
+  #ended = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: AgreementDriverOptions) {
+    this.#options = options;
+    const { self, boot, database, network, seed } = options;
+    const table = createRegisterTable(database);
+    this.#machine = createAgreement({
+      ...{ self, boot, prng: createPrng(seed), placement: ringPlacement, mutants: new Set() },
+      disk: { saved: loadAgreement(database), rows: (lane) => table.rows(lane) },
+      settings: { ...agreementSettings, ...options.settings },
+    });
+    this.#outbox = createOutbox({
+      database,
+      table,
+      release: (output) => this.#release(output),
+      failed: (error) => this.#fail(error),
+    });
+    const limits = { concurrencyMax: 64, queueMax: 1_024, roles: ["member"] } as const;
+    this.#channels = {
+      roster: network.channel("roster", { ...limits, messageBytesMax: controlMessageBytesMax }),
+      record: network.channel("record", { ...limits, messageBytesMax: recordMessageBytesMax }),
+    };
+    this.#channels.roster.handle((from, bytes) => this.#receive(from, decodeRosterMessage(bytes)));
+    this.#channels.record.handle((from, bytes) => this.#receive(from, decodeRecordMessage(bytes)));
+  }
+
+  start(beginning: AgreementBeginning): void {
+    const { now } = this.#options;
+    this.#tellOpinions();
+    if (this.roster() === undefined && beginning.kind === "found") {
+      this.#input({ ...beginning, foundedAt: Math.floor(now()) });
+    } else if (beginning.kind === "join") {
+      const { capacity, zone } = beginning;
+      this.#input({ kind: "propose", proposal: { kind: "join", capacity, zone } });
+    }
+    this.#timer = setInterval(() => this.#tick(), tickMs);
+  }
+
+  operate(
+    key: RecordKey,
+    change: Change,
+    { deadlineMs = operationDeadlineMs }: { readonly deadlineMs?: number } = {},
+  ): Promise<Outcome> {
+    if (this.#ended) return Promise.resolve({ kind: "no_quorum" });
+    const id = this.#nextId++;
+    const deadlineAt = this.#options.now() + deadlineMs;
+    return new Promise((resolve) => {
+      this.#open.set(id, resolve);
+      this.#input({ kind: "operation", id, key: registerKey(key), change, deadlineAt });
+    });
+  }
+
+  propose(proposal: Proposal): void {
+    this.#input({ kind: "propose", proposal });
+  }
+
+  roster(): Roster | undefined {
+    return this.#machine.history().at(-1);
+  }
+
+  history(): readonly Roster[] {
+    return this.#machine.history();
+  }
+
+  status(): AgreementStatus {
+    return this.#machine.status();
+  }
+
+  answers(slot: Slot): boolean {
+    return this.#machine.answers(slot);
+  }
+
+  onRoster(listener: (roster: Roster) => void): void {
+    this.#rosterListeners.push(listener);
+  }
+
+  onDecided(listener: (key: RecordKey, value: Value) => void): void {
+    this.#decidedListeners.push(listener);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#input({ kind: "stop" });
+    this.#ended = true;
+    await this.#outbox.idle();
+    this.#endOperations();
+  }
+
+  #tick(): void {
+    if (this.#options.now() >= this.#opinionsAt) this.#tellOpinions();
+    this.#input({ kind: "tick" });
+  }
+
+  #tellOpinions(): void {
+    const { opinions, now } = this.#options;
+    this.#opinionsAt = now() + opinionsMs;
+    this.#input({ kind: "liveness", alive: opinions.alive() });
+    this.#input({ kind: "reports", reports: opinions.reports() });
+    const overdue = opinions.overdue();
+    if (overdue.length === 0 || this.#machine.status().readOnly) return;
+    for (const id of overdue) this.propose({ kind: "expel", id });
+  }
+
+  #receive(from: NodeId, decoded: DecodedMessage): undefined {
+    if (!decoded.ok) {
+      this.#options.onBadMessage?.(from, decoded.reason);
+      return;
+    }
+    // A slow disk: messages may be lost, memory may not be.
+    if (this.#outbox.unsynced() >= agreementInboxMax) return;
+    this.#input({ kind: "message", from, message: decoded.message });
+  }
+
+  /** One input at a time: a released message to oneself waits for the step that released it. */
+  #input(input: AgreementInput): void {
+    if (this.#ended) return;
+    this.#inbox.push(input);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    try {
+      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
+        this.#outbox.put(this.#machine.step(next, this.#options.now()));
+      }
+    } catch (thrown) {
+      this.#fail(thrown);
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  #release(output: Released): void {
+    switch (output.kind) {
+      case "send":
+        return this.#send(output.to, output.message);
+      case "result":
+        this.#open.get(output.id)?.(output.outcome);
+        this.#open.delete(output.id);
+        return;
+      case "adopted":
+        for (const listener of this.#rosterListeners) listener(output.roster);
+        return;
+      case "decided": {
+        const key = recordKeyOf(output.key);
+        if (key === undefined) return;
+        for (const listener of this.#decidedListeners) listener(key, output.value);
+        return;
+      }
+      default:
+        return output satisfies never;
+    }
+  }
+
+  #send(to: NodeId, message: AgreementMessage): void {
+    if (to === this.#options.self) {
+      return this.#input({ kind: "message", from: to, message });
+    }
+    if (isRosterMessage(message)) this.#channels.roster.notify(to, encodeRosterMessage(message));
+    else this.#channels.record.notify(to, encodeRecordMessage(message));
+  }
+
+  #fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearInterval(this.#timer);
+    this.#endOperations();
+    this.#options.onFailed(error);
+  }
+
+  #endOperations(): void {
+    for (const resolve of this.#open.values()) resolve({ kind: "unknown" });
+    this.#open.clear();
+  }
+}
+
+function isRosterMessage({ body: { kind } }: AgreementMessage): boolean {
+  return kind === "hello" || kind === "rosters" || kind === "want" || kind === "meet" ||
+    kind.startsWith("r-");
+}
