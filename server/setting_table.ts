@@ -104,7 +104,7 @@ function toggle(flag: string, help: string): Setting<boolean> {
   });
 }
 
-function oneOf<T extends string>(
+function oneOf<const T extends string>(
   flag: string,
   choices: readonly [T, ...T[]],
   help: string,

@@ -1,0 +1,69 @@
+// The least rights with which a node runs: all addresses, the folders that it is given, three
+// facts of the system (host name for the zone, interfaces for mDNS and listening, free space),
+// and its own environment variables. --ignore-env hides the others instead of failing where a
+// dependency asks for one. No process, no foreign code, no prompt.
+
+import { isAbsolute, join, relative } from "node:path";
+import { SkyringError } from "../shared/base/errors.ts";
+
+/** Flags of `deno run` for a node that may use these folders and files. */
+export function nodeRights(paths: {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+}): string[] {
+  return [
+    "--no-prompt",
+    "--allow-net",
+    "--allow-sys=hostname,networkInterfaces,statfs",
+    "--allow-env=SKYRING_*",
+    "--ignore-env",
+    `--allow-read=${paths.read.join(",")}`,
+    `--allow-write=${paths.write.join(",")}`,
+  ];
+}
+
+/** Whether `path` is `folder` or lies below it. @throws never */
+export function liesIn(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way === "" || (!way.startsWith("..") && !isAbsolute(way));
+}
+
+/**
+ * Refuses a data folder that this process may not write, with the line that would allow it.
+ * @throws {SkyringError} bad_setting
+ */
+export async function requireWritable(
+  folder: string,
+  options: { readonly checkout: string; readonly args: readonly string[] },
+): Promise<void> {
+  const [read, write] = await Promise.all([
+    Deno.permissions.query({ name: "read", path: folder }),
+    Deno.permissions.query({ name: "write", path: folder }),
+  ]);
+  if (read.state === "granted" && write.state === "granted") return;
+  throw new SkyringError(
+    "bad_setting",
+    `Cannot use data folder ${folder}: this process may not write there. This line allows it:\n` +
+      allowingLine(folder, options),
+    { data: { folder } },
+  );
+}
+
+/** The `deno run` line of a node that may use `path` too. @throws never */
+export function allowingLine(
+  path: string,
+  options: { readonly checkout: string; readonly args: readonly string[] },
+): string {
+  const { checkout, args } = options;
+  const rights = nodeRights({
+    read: [checkout, path],
+    write: [join(checkout, "data"), path],
+  });
+  const config = ["--config", join(checkout, "deno.json")];
+  return ["deno", "run", ...config, ...rights, join(checkout, "server/main.ts"), ...args]
+    .map(quoted).join(" ");
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
