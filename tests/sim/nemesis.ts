@@ -25,18 +25,22 @@ export function launch(world: World, node: SimNode): void {
   care(world, node);
 }
 
-/** Founds the pool at a new node, and lets the others join it. */
-export function populate(world: World, count: number): void {
-  const founder = addNode(world);
+/** Founds a lineage at a node that was never started. */
+export function found(world: World, founder: SimNode): void {
   startNode(world, founder);
   feed(world, founder, {
     kind: "found",
     capacity,
     zone: "z",
-    foundedAt: world.queue.now,
+    foundedAt: Math.round(world.queue.now),
     salt: "00",
   });
   care(world, founder);
+}
+
+/** Founds the pool at a new node, and lets the others join it. */
+export function populate(world: World, count: number): void {
+  found(world, addNode(world));
   for (let index = 1; index < count; index++) launch(world, addNode(world));
 }
 
@@ -98,7 +102,7 @@ function care(world: World, node: SimNode): void {
     feed(world, node, { kind: "propose", proposal: { kind: "leave" } });
   }
   if (member && roster !== undefined) expelDead(world, { node, ids: roster.members });
-  if (prng.chance(0.3)) report(world, node);
+  if (prng.chance(0.5)) report(world, node);
   plan(world, node, queue.now + prng.between(150, 350), () => care(world, node));
 }
 
@@ -134,7 +138,7 @@ function report(world: World, node: SimNode): void {
       if (status?.roster === undefined) return [];
       return { id, epoch: status.roster.epoch, arriving: status.arriving };
     });
-  const late = world.prng.int(2_000);
+  const late = world.prng.int(800);
   plan(world, node, world.queue.now + late, () => feed(world, node, { kind: "reports", reports }));
 }
 

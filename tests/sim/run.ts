@@ -93,7 +93,7 @@ function torment(world: World): void {
 }
 
 /** Lets time pass until the pool is whole. @returns what is missing, or null */
-function settleWithin(world: World, ms: number): string | null {
+export function settleWithin(world: World, ms: number): string | null {
   const { queue } = world;
   const end = queue.now + ms;
   for (;;) {
@@ -160,7 +160,7 @@ function standing(world: World): SimNode[] {
 }
 
 /** Get, put and get of every key must succeed in a calm pool. @returns what did not, or null */
-function finalOperations(world: World): string | null {
+export function finalOperations(world: World): string | null {
   for (const kind of ["get", "put", "get"] as const) {
     for (const key of simKeys) {
       const failure = finalOperation(world, {
