@@ -50,16 +50,7 @@ export function createBlockSpace(options: SpaceOptions): BlockSpace {
   let diskFull = !reserve.held();
   let triedAt = now();
 
-  const held = () => {
-    const totals = readTotals(database);
-    const { database: databaseBytes, wal } = database.sizeBytes();
-    const innerInFiles = totals.innerBytes - (totals.smallBytes - totals.smallLeafBytes);
-    return {
-      blocks: totals.blocks,
-      leaf: totals.leafBytes,
-      inner: Math.max(0, databaseBytes - totals.smallLeafBytes) + wal + innerInFiles,
-    };
-  };
+  const held = () => heldOf(database);
   const metadataBytesMax = () =>
     options.metadataBytesMax ?? Math.max(metadataBytesMin, metadataShare * capacityBytes);
   const isFull = (leafBytes: number) => {
@@ -114,5 +105,17 @@ export function createBlockSpace(options: SpaceOptions): BlockSpace {
       return { ok: false, code: "full", freeBytes: 0 };
     },
     recover,
+  };
+}
+
+/** Bytes held by kind; the database without its small leaves counts as metadata. */
+function heldOf(database: Database): Record<BlockKind | "blocks", number> {
+  const totals = readTotals(database);
+  const { database: databaseBytes, wal } = database.sizeBytes();
+  const innerInFiles = totals.innerBytes - (totals.smallBytes - totals.smallLeafBytes);
+  return {
+    blocks: totals.blocks,
+    leaf: totals.leafBytes,
+    inner: Math.max(0, databaseBytes - totals.smallLeafBytes) + wal + innerInFiles,
   };
 }

@@ -68,24 +68,11 @@ export function createBlockWriter(options: WriterOptions): BlockWriter {
     return failed;
   };
 
-  const stage = async (each: Waiting): Promise<string | undefined> => {
-    const path = `${options.paths.staging}/${staged++}`;
-    try {
-      await writeSynced(path, each.block.bytes);
-      return path;
-    } catch (thrown) {
-      const passes = isDiskFull(thrown) || isOutOfHandles(thrown);
-      if (thrown instanceof SkyringError || !passes) throw thrown;
-      await removeFile(path);
-      if (isDiskFull(thrown)) each.resolve(false);
-      else each.reject(new SkyringError("busy", "Cannot store block: too many open files", retry));
-      return undefined;
-    }
-  };
-
   const runBatch = async (batch: readonly Waiting[]): Promise<void> => {
     // All of them end before anything is judged: none may go on behind our back.
-    const results = await Promise.allSettled(batch.map(stage));
+    const results = await Promise.allSettled(
+      batch.map((each) => stage(each, `${options.paths.staging}/${staged++}`)),
+    );
     for (const result of results) if (result.status === "rejected") throw result.reason;
     const ready = batch.flatMap((each, index) => {
       const result = results[index];
@@ -127,6 +114,21 @@ export function createBlockWriter(options: WriterOptions): BlockWriter {
       }
     },
   };
+}
+
+/** Writes one block's bytes; undefined when it was refused, and nothing is left of it. */
+async function stage(each: Waiting, path: string): Promise<string | undefined> {
+  try {
+    await writeSynced(path, each.block.bytes);
+    return path;
+  } catch (thrown) {
+    const passes = isDiskFull(thrown) || isOutOfHandles(thrown);
+    if (thrown instanceof SkyringError || !passes) throw thrown;
+    await removeFile(path);
+    if (isDiskFull(thrown)) each.resolve(false);
+    else each.reject(new SkyringError("busy", "Cannot store block: too many open files", retry));
+    return undefined;
+  }
 }
 
 interface Ready extends Waiting {

@@ -15,13 +15,14 @@ import {
   transactionBytesMax,
   transactionStatementsMax,
 } from "../../shared/base/limits.ts";
-import type { SqlValue, Statement } from "./database.ts";
 import type {
   DatabaseSizes,
   Failure,
   FromWorker,
   PackedStatement,
   PackedValue,
+  SqlValue,
+  Statement,
   ToWorker,
 } from "./database_messages.ts";
 

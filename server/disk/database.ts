@@ -17,20 +17,13 @@ import type {
   Failure,
   FromWorker,
   Migrations,
+  SqlValue,
+  Statement,
   ToWorker,
 } from "./database_messages.ts";
 import { failureOf } from "./sqlite_failure.ts";
 
-export type { DatabaseSizes, Migrations } from "./database_messages.ts";
-
-/** What a statement takes: integers beyond 2^53 as bigint. */
-export type SqlValue = null | number | bigint | string | Uint8Array;
-
-/** One statement of a transaction; `sql` is a constant text, values go into `params`. */
-export interface Statement {
-  readonly sql: string;
-  readonly params: readonly SqlValue[];
-}
+export type { DatabaseSizes, Migrations, SqlValue, Statement } from "./database_messages.ts";
 
 export interface DatabaseOptions {
   /** The database file; its folder exists. */
@@ -39,6 +32,7 @@ export interface DatabaseOptions {
   readonly migrations: readonly Migrations[];
   /** Called once, when a commit or sync failed: the node must stop. */
   readonly onFailed?: (error: SkyringError) => void;
+  /** Gives up before opening; an opened database ends with stop(). */
   readonly signal?: AbortSignal;
 }
 

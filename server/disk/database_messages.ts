@@ -4,6 +4,15 @@
 //
 // Types only: the worker's module graph stays two files, all the read permission it needs.
 
+/** What a statement takes: integers beyond 2^53 as bigint. */
+export type SqlValue = null | number | bigint | string | Uint8Array;
+
+/** One statement of a transaction; `sql` is a constant text, values go into `params`. */
+export interface Statement {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
+}
+
 /** A parameter on its way: `[offset, length]` is a blob in the message's buffer. */
 export type PackedValue = null | number | bigint | string | readonly [number, number];
 

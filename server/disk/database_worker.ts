@@ -4,7 +4,8 @@
 // checkpoint hides a failed sync and would retry it.
 //
 // Invariants: "committed" is sent only after the log is synced (synchronous=FULL); after a failed
-// write or sync nothing is tried again: "failed" is the last message. It knows no table but its own.
+// write or sync nothing is tried again: "failed" is the last message.
+// It knows no table but its own.
 
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type {
@@ -70,7 +71,8 @@ function open(message: { path: string; migrations: readonly Migrations[] }): voi
   const opened = new DatabaseSync(path);
   database = opened;
   opened.exec(`
-    PRAGMA page_size = 4096; PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    PRAGMA page_size = 4096; PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
     PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384;`);
   if (wasUnclean || fileBytes(path) <= workerLimits.checkBytesMax) check(opened);

@@ -1,7 +1,7 @@
 // One task at a time for each key, any number for different keys. The block store uses it so that
 // a put of a block never meets the unlink of the same block half way.
 //
-// Invariant: tasks of one key start in the order of the calls; a failed task does not stop the next.
+// Invariant: tasks of one key start in the order of the calls, whether or not the last one failed.
 
 export interface KeyedTurns<Key> {
   /** Runs `task` when all earlier ones of `key` have ended. @throws what the task throws */

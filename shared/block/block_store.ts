@@ -32,7 +32,10 @@ export interface BlockStore {
    * @throws {SkyringError} disk_failed: the node must stop; busy: too many puts wait; stopped
    */
   put(cid: Cid, bytes: Uint8Array, kind: BlockKind): Promise<PutOutcome>;
-  /** The bytes, or undefined when not held. Not re-hashed. @throws {SkyringError} disk_failed, corrupt */
+  /**
+   * The bytes, or undefined when not held. Not re-hashed: see server/disk/verified_store.ts.
+   * @throws {SkyringError} corrupt: this block cannot be read; busy; disk_failed
+   */
   get(cid: Cid): Promise<Uint8Array | undefined>;
   /** Whether the block is held and durable; no I/O beyond an index. */
   has(cid: Cid): boolean;

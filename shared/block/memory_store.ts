@@ -62,19 +62,9 @@ export function createMemoryStore(options: MemoryStoreOptions): VerifiableStore 
     heldBytes[kind] += bytes.length;
     return { ok: true, fresh: true };
   };
-  const remove = (cid: Cid): boolean => {
-    const known = held.get(cid);
-    if (known === undefined) return false;
-    held.delete(cid);
-    heldBytes[known.kind] -= known.bytes.length;
-    return true;
-  };
-  const stamp = (cids: readonly Cid[], field: "touchedAt" | "verifiedAt") => {
-    for (const cid of cids) {
-      const known = held.get(cid);
-      if (known !== undefined) known[field] = Math.max(known[field], now());
-    }
-  };
+  const remove = (cid: Cid) => removeOne({ held, heldBytes }, cid);
+  const stamp = (cids: readonly Cid[], field: "touchedAt" | "verifiedAt") =>
+    Promise.resolve(stampAll({ held, at: now() }, { cids, field }));
   const use = (): StoreUse => ({
     blocks: held.size,
     blockBytes: heldBytes.leaf,
@@ -92,8 +82,8 @@ export function createMemoryStore(options: MemoryStoreOptions): VerifiableStore 
     remove: (cid) => Promise.resolve(remove(cid)),
     // There is nobody to inspect memory: what does not match is dropped.
     quarantine: (cid) => Promise.resolve(void remove(cid)),
-    touch: (cids) => Promise.resolve(stamp(cids, "touchedAt")),
-    markVerified: (cids) => Promise.resolve(stamp(cids, "verifiedAt")),
+    touch: (cids) => stamp(cids, "touchedAt"),
+    markVerified: (cids) => stamp(cids, "verifiedAt"),
     list: (after, limit) => listed(held, { after, limit }),
     use,
     resize: (bytes) => {
@@ -101,6 +91,27 @@ export function createMemoryStore(options: MemoryStoreOptions): VerifiableStore 
     },
     stop: () => Promise.resolve(),
   };
+}
+
+function removeOne(
+  store: { readonly held: Map<Cid, Held>; readonly heldBytes: Record<BlockKind, number> },
+  cid: Cid,
+): boolean {
+  const known = store.held.get(cid);
+  if (known === undefined) return false;
+  store.held.delete(cid);
+  store.heldBytes[known.kind] -= known.bytes.length;
+  return true;
+}
+
+function stampAll(
+  store: { readonly held: ReadonlyMap<Cid, Held>; readonly at: number },
+  what: { readonly cids: readonly Cid[]; readonly field: "touchedAt" | "verifiedAt" },
+): void {
+  for (const cid of what.cids) {
+    const known = store.held.get(cid);
+    if (known !== undefined) known[what.field] = Math.max(known[what.field], store.at);
+  }
 }
 
 function listed(

@@ -43,6 +43,7 @@ export function testBlockStore(name: string, open: OpenStore): void {
       }
     });
   testBytes(test);
+  testTurns(test);
   testListing(test);
   testLeases(test);
   testLimits(test);
@@ -109,7 +110,9 @@ function testBytes(test: Test): void {
       assert.deepEqual(await store.get(block.cid), block.bytes);
     }
   });
+}
 
+function testTurns(test: Test): void {
   test("remove() and put() of one block take turns, whatever is under way", async ({ store }) => {
     for (const size of [100, 100 * KiB]) {
       const block = testBlock("turns", size);
