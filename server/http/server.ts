@@ -5,7 +5,7 @@
 // off, because an upload may take hours: slow bodies are cut off by body_stream.ts, silent
 // sockets by the inactivity timeout, slow headers by headersTimeout.
 
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { messageOf, SkyringError } from "../../shared/base/errors.ts";
@@ -18,6 +18,12 @@ import {
   httpStopGraceMs,
 } from "../../shared/base/limits.ts";
 import { createListener, type FetchHandler, type HttpLog } from "./adapter.ts";
+
+/** What the parser found wrong, for which HTTP has a status of its own. */
+const clientErrors: ReadonlyMap<string, string> = new Map([
+  ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"],
+  ["HPE_HEADER_OVERFLOW", "431 Request Header Fields Too Large"],
+]);
 
 /** A running or startable server; `node` is for whoever takes upgrades. */
 export interface HttpServer {
@@ -57,13 +63,27 @@ export function createHttpServer(handler: FetchHandler, options: HttpServerOptio
     : createTlsServer({ ...limits, ...options.tls }) as unknown as Server;
   node.maxConnections = httpConnectionsMax;
   node.setTimeout(options.waits?.idleMs ?? httpIdleTimeoutMs, (socket) => socket.destroy());
-  node.on("request", (incoming, outgoing) => listener(incoming, outgoing));
-  node.on("checkContinue", (incoming, outgoing) => listener(incoming, outgoing, true));
+  const answering = new Map<unknown, number>();
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean) => {
+    const { socket } = incoming;
+    answering.set(socket, (answering.get(socket) ?? 0) + 1);
+    outgoing.once("close", () => {
+      const left = (answering.get(socket) ?? 1) - 1;
+      if (left > 0) answering.set(socket, left);
+      else answering.delete(socket);
+    });
+    listener(incoming, outgoing, expects);
+  };
+  node.on("request", (incoming, outgoing) => serve(incoming, outgoing, false));
+  node.on("checkContinue", (incoming, outgoing) => serve(incoming, outgoing, true));
   node.on("clientError", (error, socket) => {
-    options.log("http.client_error", { error: messageOf(error) });
-    if (!socket.writable) return void socket.destroy();
+    const code = String(Reflect.get(error, "code"));
+    options.log("http.client_error", { error: messageOf(error), code });
+    // In the middle of an answer this text would be taken for a part of its body.
+    if (!socket.writable || answering.has(socket)) return void socket.destroy();
+    const status = clientErrors.get(code) ?? "400 Bad Request";
     // Destroyed after the write: a half-open client must not keep the socket.
-    const answer = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    const answer = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
     socket.end(answer, () => socket.destroy());
   });
   return { node, start: () => listen(node, options), stop: () => close(node) };

@@ -349,3 +349,47 @@ Deno.test("start() says which port is in use", async () => {
     await assert.rejects(other.start(), (error: Error) => error.message.includes(String(port)));
   });
 });
+
+Deno.test("createHttpServer() refuses requests that parsers read differently", async () => {
+  let handled = 0;
+  const handler: FetchHandler = () => {
+    handled++;
+    return Promise.resolve(text("ok"));
+  };
+  await withServer(handler, async (port) => {
+    const start = `PUT /x HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n`;
+    const rows: readonly (readonly [string, string])[] = [
+      ["400", `${start}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+      ["400", `${start}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`],
+      ["400", `${start}Content-Length: -5\r\n\r\nhello`],
+      ["400", `${start}X : y\r\n\r\n`],
+      ["400", "\x16\x03\x01\r\n\r\n"],
+      ["431", `${start}X: ${"a".repeat(20 * KiB)}\r\n\r\n`],
+    ];
+    for (const [status, request] of rows) {
+      const client = await rawSocket(port);
+      client.write(request);
+      const got = await client.closed();
+      assert.equal(got.slice(9, 12), status, request.slice(0, 120));
+      assert.equal(got.match(/HTTP\/1\.1 /g)?.length, 1);
+    }
+    assert.equal(handled, 0);
+  });
+});
+
+Deno.test("createHttpServer() never writes an error into an answer under way", async () => {
+  const handler: FetchHandler = () => {
+    const start = (controller: ReadableStreamDefaultController<Uint8Array>) =>
+      controller.enqueue(new Uint8Array(10).fill(97));
+    return Promise.resolve(new Response(new ReadableStream({ start })));
+  };
+  await withServer(handler, async (port) => {
+    const client = await rawSocket(port);
+    client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    await client.until(/a{10}/);
+    client.write("\x00garbage\r\n\r\n");
+    const got = await client.closed();
+    assert.equal(got.match(/HTTP\/1\.1 /g)?.length, 1, got);
+    assert.doesNotMatch(got, /\r\n0\r\n/);
+  });
+});
