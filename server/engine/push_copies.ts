@@ -41,9 +41,7 @@ export async function placeBlock(
       cid,
       bytes: block.bytes,
       kind: codecOf(cid) === "raw" ? "leaf" : "inner",
-      pending: missing,
-      doneAt: 0,
-      remoteDone: false,
+      first: undefined,
     };
     const targets = targetsOf(ports.ring, cid);
     const copies: Promise<void>[] = [];
@@ -67,18 +65,14 @@ async function placeCopy(
   copy: { readonly row: number; readonly flight: Flight; readonly targets: Iterator<NodeId> },
 ): Promise<void> {
   const { ledger, lanes, signal } = work;
-  try {
-    while (!signal.aborted) {
-      const target = copy.targets.next();
-      if (target.done) return;
-      if (lanes.isOut(target.value) || ledger.has(copy.row, target.value)) continue;
-      if (await lanes.send(target.value, copy.flight)) {
-        ledger.confirm(copy.row, target.value);
-        return;
-      }
+  while (!signal.aborted) {
+    const target = copy.targets.next();
+    if (target.done) return;
+    if (lanes.isOut(target.value) || ledger.has(copy.row, target.value)) continue;
+    if (await lanes.send(target.value, copy.flight)) {
+      ledger.confirm(copy.row, target.value);
+      return;
     }
-  } finally {
-    copy.flight.pending--;
   }
 }
 

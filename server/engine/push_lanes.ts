@@ -3,9 +3,9 @@
 // waited for it goes on to the next node.
 //
 // Behind is measured against the others, never against the clock alone, so that a slow uplink
-// that slows all alike puts nobody out: a lane is behind when another remote lane has finished a
-// block 2 s ago and it none since, or when the other copies of a block of it have been
-// done for 2 s. Alone, it has 10 s without any progress.
+// that slows all alike puts nobody out: a lane is behind when another remote copy of a block was
+// done 2 s ago, and in less than half the time, or when one other lane did several blocks and it
+// none for 2 s. Alone, it has 10 s without any progress.
 // A gap in our own time (the process was stopped) forgives everyone.
 
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
@@ -14,7 +14,10 @@ import type { BlockKind, BlockStore } from "../../shared/block/block_store.ts";
 import type { BlockExchange, OfferOutcome } from "../net/block_exchange.ts";
 import type { Clock } from "./clock.ts";
 
-const putTimeoutMs = 30_000;
+/** A bound, not a judgement: a full window on a slow line takes minutes, sweep() judges. */
+const putTimeoutMs = 300_000;
+/** On a line that all share, lanes take turns: so much is no chance any more. */
+const outpacedBlocksMin = 4;
 const busyPauseFirstMs = 25;
 const busyPauseMaxMs = 400;
 
@@ -26,11 +29,8 @@ export interface Flight {
   readonly cid: Cid;
   readonly bytes: Uint8Array;
   readonly kind: BlockKind;
-  /** Copies not settled yet. */
-  pending: number;
-  /** When the last copy was confirmed, and whether a remote one was among them. */
-  doneAt: number;
-  remoteDone: boolean;
+  /** When the first remote copy was confirmed, and how long it took. */
+  first: { readonly at: number; readonly tookMs: number } | undefined;
 }
 
 interface Sending {
@@ -44,8 +44,9 @@ interface Lane {
   readonly sending: Set<Sending>;
   readonly waiting: (() => void)[];
   progressAt: number;
-  /** When another remote lane first made progress that this one has not matched. */
+  /** Since its last progress: when another remote lane did a block first, and how many each did. */
   outpacedAt: number | undefined;
+  readonly outpacedBy: Map<Lane, number>;
   out: OutReason | undefined;
   stop: AbortController;
 }
@@ -83,7 +84,7 @@ export class PushLanes {
     lane.sending.add(sending);
     try {
       const stored = lane.remote ? await this.#offer(lane, flight) : await this.#keep(lane, flight);
-      if (stored) this.#progress(lane, flight);
+      if (stored) this.#progress(lane, sending);
       return stored;
     } finally {
       lane.sending.delete(sending);
@@ -99,8 +100,7 @@ export class PushLanes {
     for (const lane of this.#lanes.values()) {
       if (!lane.remote || lane.out !== undefined) continue;
       if (paused) {
-        lane.outpacedAt = undefined;
-        lane.progressAt = now;
+        matched(lane, now);
         for (const sending of lane.sending) sending.startedAt = now;
       } else if (!isUsable(lane.peer)) {
         this.#putOut(lane, "unreachable");
@@ -117,8 +117,7 @@ export class PushLanes {
       if (!passing || !isUsable(lane.peer)) continue;
       lane.out = undefined;
       lane.stop = new AbortController();
-      lane.progressAt = this.#ports.clock.now();
-      lane.outpacedAt = undefined;
+      matched(lane, this.#ports.clock.now());
     }
   }
 
@@ -154,15 +153,15 @@ export class PushLanes {
     }
   }
 
-  #progress(lane: Lane, flight: Flight): void {
+  #progress(lane: Lane, sending: Sending): void {
     const now = this.#ports.clock.now();
-    flight.doneAt = now;
-    lane.progressAt = now;
-    lane.outpacedAt = undefined;
+    matched(lane, now);
     if (!lane.remote) return;
-    flight.remoteDone = true;
+    sending.flight.first ??= { at: now, tookMs: now - sending.startedAt };
     for (const other of this.#lanes.values()) {
-      if (other !== lane && other.sending.size > 0) other.outpacedAt ??= now;
+      if (other === lane || other.sending.size === 0) continue;
+      other.outpacedAt ??= now;
+      other.outpacedBy.set(lane, (other.outpacedBy.get(lane) ?? 0) + 1);
     }
   }
 
@@ -182,6 +181,7 @@ export class PushLanes {
         waiting: [],
         progressAt: this.#ports.clock.now(),
         outpacedAt: undefined,
+        outpacedBy: new Map(),
         out: undefined,
         stop: new AbortController(),
       };
@@ -191,14 +191,22 @@ export class PushLanes {
   }
 }
 
+/** A lane made progress, or is to be judged from now on. */
+function matched(lane: Lane, now: number): void {
+  lane.progressAt = now;
+  lane.outpacedAt = undefined;
+  lane.outpacedBy.clear();
+}
+
 function isBehind(lane: Lane, now: number): boolean {
+  const clearly = [...lane.outpacedBy.values()].some((blocks) => blocks >= outpacedBlocksMin);
   for (const { flight, startedAt } of lane.sending) {
-    const outpaced = lane.outpacedAt !== undefined &&
+    const outpaced = clearly && lane.outpacedAt !== undefined &&
       now - Math.max(lane.outpacedAt, startedAt) >= pushBehindMs;
-    const last = flight.pending === 1 && flight.remoteDone &&
-      now - Math.max(flight.doneAt, startedAt) >= pushBehindMs;
+    const late = flight.first !== undefined &&
+      now - Math.max(flight.first.at, startedAt) >= Math.max(pushBehindMs, flight.first.tookMs);
     const stalled = now - Math.max(lane.progressAt, startedAt) >= pushStallMs;
-    if (outpaced || last || stalled) return true;
+    if (outpaced || late || stalled) return true;
   }
   return false;
 }
