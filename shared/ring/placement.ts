@@ -68,6 +68,7 @@ function createPlacement(members: readonly Member[]): Placement {
   const spread = createSpread(table);
   const indexOf = new Map(table.members.map((member, index) => [member.id, index]));
   const idAt = (index: number) => (table.members[index] as Member).id;
+  const shares = new Map<number, ReadonlyMap<NodeId, number>>();
   const copiesOf = (replicas: number) => {
     assert(Number.isInteger(replicas) && replicas >= 1 && replicas <= replicasMax, "1 to 9 copies");
     deepen(spread, replicas);
@@ -91,7 +92,12 @@ function createPlacement(members: readonly Member[]): Placement {
       const copies = copiesOf(replicasMax);
       return walkIds(table, { slot, first: ownerIndexes(spread, { slot, copies }) });
     },
-    shares: (replicas) => sharesOf(spread, copiesOf(replicas)),
+    shares: (replicas) => {
+      const copies = copiesOf(replicas);
+      const made = shares.get(copies) ?? sharesOf(spread, copies);
+      shares.set(copies, made);
+      return made;
+    },
     slotsOf: (id, replicas) => {
       const index = indexOf.get(id);
       const copies = copiesOf(replicas);

@@ -179,7 +179,10 @@ const profileShape = v.object({
   ready: v.boolean(),
 });
 
-/** A profile as bytes; its last addresses are left out until it fits. @throws {SkyringError} too_large */
+/**
+ * A profile as bytes; its last addresses are left out until it fits.
+ * @throws {SkyringError} too_large
+ */
 export function encodeProfile(facts: Profile): Uint8Array {
   for (let kept = Math.min(16, facts.addresses.length); kept >= 0; kept--) {
     const bytes = encode({ ...facts, addresses: facts.addresses.slice(0, kept) });

@@ -81,6 +81,45 @@ Deno.test("step() sees a kill sooner when connections break", () => {
   ok(Math.max(...times) <= 6_500);
 });
 
+Deno.test("step() sees five of twelve die at once", () => {
+  const times = seeds(20).map((seed) => {
+    const world = new World({ nodes: 12, seed });
+    world.run(5_000);
+    const killed = world.ids.slice(0, 5);
+    for (const id of killed) world.kill(id);
+    const time = world.runUntil(() => killed.every((id) => allSee(world, id, "dead")), 60_000);
+    const falsely = world.sightings.filter((seen) =>
+      seen.state === "dead" && !killed.includes(seen.id)
+    );
+    deepStrictEqual(falsely, []);
+    return time ?? Infinity;
+  });
+  console.log(`5 of 12 at once, ms: median ${median(times)}, max ${Math.max(...times)}`);
+  ok(Math.max(...times) <= 15_000);
+});
+
+Deno.test("step() buries nobody when one link is cut: helpers reach both ends", () => {
+  for (const seed of seeds(20)) {
+    const world = new World({ nodes: 6, seed });
+    const ends = new Set([at(world, 0), at(world, 1)]);
+    world.passes = (from, to) => !(ends.has(from) && ends.has(to));
+    world.run(60_000);
+    deepStrictEqual(world.sightings, [], `seed ${seed}: not even suspected`);
+  }
+});
+
+Deno.test("step() of a node that hears nobody loses health, and regains it", () => {
+  const world = new World({ nodes: 8, seed: 3 });
+  world.run(3_000);
+  const deaf = at(world, 0);
+  strictEqual(world.node(deaf).swim.health(), 0);
+  world.passes = (_, to) => to !== deaf;
+  world.run(4_000);
+  ok(world.node(deaf).swim.health() >= 2);
+  world.passes = () => true;
+  ok(world.runUntil(() => world.node(deaf).swim.health() === 0 && allAlive(world), 15_000));
+});
+
 Deno.test("step() never buries a node that stops for 3 s, and it refutes", () => {
   for (const nodes of [3, 5, 12, 24]) {
     for (const seed of seeds(40)) {
