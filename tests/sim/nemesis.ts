@@ -107,7 +107,7 @@ function care(world: World, node: SimNode): void {
 }
 
 function opinion(world: World, node: SimNode): NodeId[] {
-  const mistakes = world.network.faults === calmNetwork ? 0 : 0.02;
+  const mistakes = world.network.faults === calmNetwork ? 0 : world.profile.mistakes;
   return [...world.nodes.values()]
     .filter((other) =>
       other === node ||

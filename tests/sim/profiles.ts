@@ -34,6 +34,8 @@ export interface Profile {
   readonly expelEveryMs: number;
   /** Several members ask for different changes at the same moment. */
   readonly rivalEveryMs: number;
+  /** Chance that a member believes another one dead who is not, at each look. */
+  readonly mistakes: number;
   /** Milliseconds an un-synced write waits for the disk, at most. */
   readonly syncMs: number;
   /** Age at which tombstones may be dropped. */
@@ -71,6 +73,7 @@ const base: Profile = {
   leaveEveryMs: 9_000,
   expelEveryMs: 0,
   rivalEveryMs: 0,
+  mistakes: 0.02,
   syncMs: 3,
   tombstoneMs: 6_000,
 };
@@ -112,10 +115,10 @@ export const profiles: readonly Profile[] = [
   {
     ...base,
     name: "crashes",
-    nodesMin: 2,
-    crashEveryMs: 500,
+    nodesMax: 5,
+    crashEveryMs: 400,
     downMs: 1_500,
-    syncMs: 20,
+    syncMs: 40,
     expelEveryMs: 8_000,
   },
   {
@@ -139,9 +142,10 @@ export const profiles: readonly Profile[] = [
     ...base,
     name: "rivals",
     nodesMin: 3,
-    nodesMax: 9,
-    network: { ...mild, loss: 0.08, doubling: 0.2, slow: 0.1, slowMax: 1_500 },
+    nodesMax: 6,
+    network: { ...mild, loss: 0.08, doubling: 0.2, delayMax: 150, slow: 0.1, slowMax: 1_500 },
     rivalEveryMs: 900,
+    mistakes: 0.25,
     splitEveryMs: 4_000,
     splitMs: 1_500,
     crashEveryMs: 2_500,
@@ -200,6 +204,7 @@ export const profiles: readonly Profile[] = [
     leaveEveryMs: 2_500,
     expelEveryMs: 2_000,
     rivalEveryMs: 3_000,
+    mistakes: 0.06,
     syncMs: 15,
     tombstoneMs: 4_000,
   },
