@@ -32,7 +32,7 @@ import {
 } from "./swim_core.ts";
 import { mergeProfiles, onExchange, runExchanges } from "./swim_exchange.ts";
 import type { ProfileEntry, SwimMessage } from "./swim_message.ts";
-import { onAck, onNack, probe, relay, runProbes } from "./swim_probe.ts";
+import { onAck, onNack, probe, probeSuspect, relay, runProbes } from "./swim_probe.ts";
 import { endSuspicions, merge, restartSuspicions } from "./swim_table.ts";
 
 export type { SwimOutput } from "./swim_core.ts";
@@ -180,6 +180,7 @@ function onTick(core: SwimCore): void {
   runExchanges(core);
   if (core.clock < core.due.gossip) return;
   core.due.gossip = core.clock + swimGossipMs;
+  probeSuspect(core);
   gossip(core);
 }
 

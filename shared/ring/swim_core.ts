@@ -84,7 +84,7 @@ export interface SwimCore {
   nextSeq: number;
   readonly probes: Map<number, Probe>;
   readonly relays: Map<number, Relay>;
-  /** Members still to probe in this round, and those to probe before them. */
+  /** Members still to probe in this round, and those that others suspect, to probe between. */
   round: NodeId[];
   readonly urgent: Set<NodeId>;
   readonly due: {

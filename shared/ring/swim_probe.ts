@@ -1,8 +1,8 @@
 // Asking members whether they are there: two each period. One goes through all members in
-// random rounds, first to whoever somebody suspects; the other to the next member alive in
-// order of id, so that nobody waits longer than a period to be missed (random rounds alone
-// leave a tail of several). No answer in half a period: a few helpers ask for us. Still none
-// at its end: suspect.
+// random rounds; the other to the next member alive in order of id, so that nobody waits
+// longer than a period to be missed (random rounds alone leave a tail of several). Members
+// that somebody suspects are asked between, one each gossip round. No answer in half a
+// period: a few helpers ask for us. Still none at its end: suspect.
 //
 // Lifeguard: helpers that could not reach the target say so (nack). Helpers that say nothing
 // are a sign that we are the ones cut off or slow: our health falls, we wait longer.
@@ -52,6 +52,16 @@ export function runProbes(core: SwimCore): void {
   if (core.clock >= core.due.deadProbe) probeTheDead(core);
 }
 
+/** Probes one member that somebody else suspects, if any: to agree or not soon. @throws never */
+export function probeSuspect(core: SwimCore): void {
+  for (const id of core.urgent) {
+    core.urgent.delete(id);
+    if (core.members.get(id)?.state !== "suspect") continue;
+    probe(core, { target: id, now: core.lastNow ?? 0 });
+    return;
+  }
+}
+
 /** Starts a probe of a member now, unless one is under way. @throws never */
 export function probe(
   core: SwimCore,
@@ -59,6 +69,7 @@ export function probe(
 ): void {
   if (core.probes.size >= swimProbesMax) return;
   for (const { target } of core.probes.values()) if (target === aim.target) return;
+  core.urgent.delete(aim.target);
   const seq = core.nextSeq++;
   const stretch = core.health + 1;
   core.probes.set(seq, {
@@ -145,10 +156,6 @@ function askHelpers(
 }
 
 function nextTarget(core: SwimCore): NodeId | undefined {
-  for (const id of core.urgent) {
-    core.urgent.delete(id);
-    if (core.members.get(id)?.state === "suspect") return id;
-  }
   for (let turn = 0; turn < 2; turn++) {
     for (let id = core.round.pop(); id !== undefined; id = core.round.pop()) {
       const state = core.members.get(id)?.state;
