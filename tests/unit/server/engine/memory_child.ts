@@ -49,7 +49,7 @@ async function* body(): AsyncGenerator<Uint8Array> {
   for (let index = 0; index < chunks; index++) {
     const chunk = chunkOf(index);
     for (let at = 0; at < chunkBytes; at += pieceBytes) {
-      yield await Promise.resolve(chunk.slice(at, at + pieceBytes));
+      yield await Promise.resolve(chunk.subarray(at, at + pieceBytes));
     }
     sample();
   }
