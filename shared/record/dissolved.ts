@@ -17,6 +17,17 @@ import type { Value } from "./value.ts";
 /** Records offered at once: a background job beside the node's own operations. */
 const offersAtOnce = 32;
 
+/** Slots begun in one step: most slots of a small pool hold nothing. */
+const slotsAtOnce = 256;
+
+interface Job {
+  readonly slot: Slot;
+  after: string;
+  failed: boolean;
+  ended: boolean;
+  inFlight: number;
+}
+
 export type Submit = (
   request: { readonly key: string; readonly change: Change; readonly deadlineAt: number },
   done: (outcome: Outcome) => void,
@@ -38,7 +49,7 @@ export function createDissolved(core: Core, lane: Lane, submit: Submit): Dissolv
     roster === undefined ? [] : core.placement.decidersOf(roster, slot);
   const offering: Slot[] = [];
   const reading = new Set<Slot>();
-  let current: { readonly slot: Slot; after: string; failed: boolean; ended: boolean } | undefined;
+  const jobs = new Map<Slot, Job>();
   let inFlight = 0;
   let checkAt = 0;
 
@@ -73,59 +84,67 @@ export function createDissolved(core: Core, lane: Lane, submit: Submit): Dissolv
     const open = new Set([
       ...offering,
       ...lane.slots.unready.keys(),
-      ...(current ? [current.slot] : []),
+      ...jobs.keys(),
     ]);
     const again = mine.filter((slot) => fresh.includes(slot) || !open.has(slot));
     handover.begin(again, () => last);
     settling.adopted();
   }
 
-  function finish(slot: Slot): void {
-    lane.slots.since[slot] = 0;
-    lane.slots.through[slot] = 0;
-    lane.slots.owed[slot] = 0;
-    core.write({ kind: "drop slot", lane: lane.lane, slot });
-    core.saveSlots(lane, [slot]);
-    reading.delete(slot);
+  function finish(slots: readonly Slot[]): void {
+    for (const slot of slots) {
+      lane.slots.since[slot] = 0;
+      lane.slots.through[slot] = 0;
+      lane.slots.owed[slot] = 0;
+      core.write({ kind: "drop slot", lane: lane.lane, slot });
+      reading.delete(slot);
+    }
+    core.saveSlots(lane, slots);
   }
 
-  function offer(row: AcceptedRow & { readonly value: Value }): void {
+  function offer(job: Job, row: AcceptedRow & { readonly value: Value }): void {
     const { stamp, deleted, body } = row.value;
     const condition = { kind: "older", stamp } as const;
     const change: Change = {
       kind: "edit",
       edit: (present) => holds(condition, present) ? { stamp, deleted, body } : undefined,
     };
-    const job = current;
     inFlight += 1;
+    job.inFlight += 1;
     submit({ key: row.key, change, deadlineAt: core.now + operationDeadlineMs }, (outcome) => {
       inFlight -= 1;
-      if (outcome.kind !== "ok" && outcome.kind !== "failed" && job !== undefined) {
-        job.failed = true;
-      }
+      job.inFlight -= 1;
+      if (outcome.kind !== "ok" && outcome.kind !== "failed") job.failed = true;
     });
   }
 
+  /** Offers the next rows of a slot, as many as may be in flight. */
+  function advance(job: Job): void {
+    const limit = offersAtOnce - inFlight;
+    if (job.ended || limit <= 0) return;
+    const rows = lane.rows.scan(job.slot, { after: job.after, limit });
+    job.after = rows[rows.length - 1]?.key ?? job.after;
+    job.ended = rows.length < limit;
+    for (const { key, accepted, value } of rows) {
+      if (accepted !== null && value !== null) offer(job, { key, accepted, value });
+    }
+  }
+
   function pump(): void {
-    if (current === undefined) {
+    for (let begun = 0; begun < slotsAtOnce && inFlight < offersAtOnce; begun++) {
       const slot = offering.shift();
-      if (slot === undefined) return;
-      current = { slot, after: "", failed: false, ended: false };
+      if (slot === undefined) break;
+      const job = { slot, after: "", failed: false, ended: false, inFlight: 0 };
+      jobs.set(slot, job);
+      advance(job);
     }
-    if (!current.ended && inFlight < offersAtOnce) {
-      const limit = offersAtOnce - inFlight;
-      const rows = lane.rows.scan(current.slot, { after: current.after, limit });
-      current.after = rows[rows.length - 1]?.key ?? current.after;
-      current.ended = rows.length < limit;
-      for (const { key, accepted, value } of rows) {
-        if (accepted !== null && value !== null) offer({ key, accepted, value });
-      }
-    }
-    if (!current.ended || inFlight > 0) return;
+    for (const job of jobs.values()) advance(job);
+    const done = [...jobs.values()].filter((job) => job.ended && job.inFlight === 0);
+    for (const { slot } of done) jobs.delete(slot);
     // What could not be offered is offered again: the condition makes that harmless.
-    if (current.failed) offering.push(current.slot);
-    else finish(current.slot);
-    current = undefined;
+    offering.push(...done.filter((job) => job.failed).map((job) => job.slot));
+    const offered = done.filter((job) => !job.failed).map((job) => job.slot);
+    if (offered.length > 0) finish(offered);
   }
 
   return {
