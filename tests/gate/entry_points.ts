@@ -4,4 +4,7 @@
 /** Paths from the root of the checkout. */
 export const entryPoints: ReadonlySet<string> = new Set<string>([
   // Started by tasks of deno.json.
+  "server/main.ts",
+  "server/cli/main.ts",
+  "server/cluster/main.ts",
 ]);
