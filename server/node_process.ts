@@ -190,5 +190,7 @@ function welcome(node: RunningNode, seat: Seat, config: Config): string {
       : ["join", "deno task cli invite, then on the other machine: deno task node --join TOKEN"],
   );
   const lines = rows.map(([name, value]) => `  ${name.padEnd(10)} ${value}`);
-  return [`Skyring node ${seat.name} of group ${config.group}`, ...lines].join("\n");
+  return [`Skyring node ${seat.name} of group ${config.group}, pid ${Deno.pid}`, ...lines].join(
+    "\n",
+  );
 }

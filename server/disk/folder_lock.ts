@@ -63,6 +63,9 @@ export async function tryLockFolder(folder: string): Promise<FolderLock | undefi
     }
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
+  // For people: `kill "$(cat data/node-1/lock)"`. The lock is what counts.
+  file.truncateSync(0);
+  file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
   let held = true;
   return {
     folder,

@@ -47,6 +47,7 @@ Deno.test("lockFolder() makes the folder private and refuses a second holder, by
       return true;
     });
     assert.equal(await tryLockFolder(folder), undefined);
+    assert.equal(await Deno.readTextFile(join(folder, "lock")), `${Deno.pid}\n`);
     await lock.release();
     await lock.release();
     const again = await lockFolder(folder);
