@@ -77,32 +77,81 @@ interface Entry {
 
 /** The admission driver of one node. */
 export function createAdmission(options: AdmissionOptions): Admission {
-  const entries = new Map<Connection, Entry>();
-  const admitted = new Map<NodeId, Connection[]>();
-  const refusals = new Map<RefusalReason, number>();
-  const protocol = admissionProtocol(options.group);
-  const peerOf = (connection: Connection) => asNodeId(connection.remotePeer.toString());
+  return new AdmissionDriver(options);
+}
 
-  function settle(connection: Connection, standing: Standing): void {
-    const entry = entries.get(connection);
+class AdmissionDriver implements Admission {
+  readonly #options: AdmissionOptions;
+  readonly #entries = new Map<Connection, Entry>();
+  readonly #admitted = new Map<NodeId, Connection[]>();
+  readonly #refusals = new Map<RefusalReason, number>();
+  readonly #protocol: string;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+    this.#protocol = admissionProtocol(options.group);
+  }
+
+  async attach(node: Libp2p): Promise<void> {
+    node.addEventListener("connection:open", ({ detail: connection }) => {
+      this.#track(connection);
+      if (connection.direction === "outbound") void this.#ask(connection);
+    });
+    node.addEventListener("connection:close", ({ detail }) => this.#untrack(detail));
+    const limits = { maxInboundStreams: 1, maxOutboundStreams: 1 };
+    await node.handle(this.#protocol, (stream, from) => this.#accept(stream, from), limits);
+  }
+
+  standing(connection: Connection): Standing {
+    return this.#entries.get(connection)?.standing ?? { kind: "pending" };
+  }
+
+  settled(connection: Connection): Promise<Standing> {
+    return this.#track(connection).settled.promise;
+  }
+
+  asked(connection: Connection): boolean {
+    return this.#entries.get(connection)?.asked ?? false;
+  }
+
+  connectionsOf(peer: NodeId): readonly Connection[] {
+    return (this.#admitted.get(peer) ?? []).filter(({ status }) => status === "open");
+  }
+
+  connections(): readonly Connection[] {
+    return [...this.#entries.keys()];
+  }
+
+  refusals(): ReadonlyMap<RefusalReason, number> {
+    return this.#refusals;
+  }
+
+  stop(): void {
+    for (const connection of [...this.#entries.keys()]) this.#untrack(connection);
+  }
+
+  #settle(connection: Connection, standing: Standing): void {
+    const entry = this.#entries.get(connection);
     if (entry === undefined || entry.standing.kind !== "pending") return;
     clearTimeout(entry.timer);
     entry.standing = standing;
     if (standing.kind === "admitted") {
       const peer = peerOf(connection);
-      const others = admitted.get(peer) ?? [];
-      admitted.set(peer, [...others, connection]);
-      if (others.length === 0) options.onEvent({ kind: "admitted", id: peer, role: standing.role });
+      const others = this.#admitted.get(peer) ?? [];
+      this.#admitted.set(peer, [...others, connection]);
+      if (others.length === 0) {
+        this.#options.onEvent({ kind: "admitted", id: peer, role: standing.role });
+      }
     }
     entry.settled.resolve(standing);
   }
 
-  function turnAway(connection: Connection, why: { reason: RefusalReason; by: "us" | "them" }) {
-    const entry = entries.get(connection);
+  #turnAway(connection: Connection, why: { reason: RefusalReason; by: "us" | "them" }) {
+    const entry = this.#entries.get(connection);
     if (entry === undefined || entry.standing.kind !== "pending") return;
-    refusals.set(why.reason, (refusals.get(why.reason) ?? 0) + 1);
-    settle(connection, { kind: "refused", ...why });
-    options.onEvent({
+    this.#refusals.set(why.reason, (this.#refusals.get(why.reason) ?? 0) + 1);
+    this.#settle(connection, { kind: "refused", ...why });
+    this.#options.onEvent({
       kind: "refused",
       id: peerOf(connection),
       reason: why.by === "us" ? why.reason : `refused by peer: ${why.reason}`,
@@ -110,131 +159,123 @@ export function createAdmission(options: AdmissionOptions): Admission {
     connection.close().catch((error) => connection.abort(error));
   }
 
-  function onDeadline(connection: Connection): void {
-    const strangers = [...entries.values()].filter((each) => each.standing.kind === "stranger");
-    const entry = entries.get(connection);
-    if (options.public && entry?.asked === false && strangers.length < strangersMax) {
-      return settle(connection, { kind: "stranger" });
+  #onDeadline(connection: Connection): void {
+    const strangers = [...this.#entries.values()].filter((each) =>
+      each.standing.kind === "stranger"
+    );
+    const entry = this.#entries.get(connection);
+    if (this.#options.public && entry?.asked === false && strangers.length < strangersMax) {
+      return this.#settle(connection, { kind: "stranger" });
     }
-    turnAway(connection, { reason: "timeout", by: "us" });
+    this.#turnAway(connection, { reason: "timeout", by: "us" });
     entry?.over.abort();
   }
 
-  function track(connection: Connection): Entry {
-    const known = entries.get(connection);
+  #track(connection: Connection): Entry {
+    const known = this.#entries.get(connection);
     if (known !== undefined) return known;
     const entry: Entry = {
       standing: { kind: "pending" },
       asked: false,
       settled: Promise.withResolvers(),
       over: new AbortController(),
-      timer: setTimeout(() => onDeadline(connection), options.deadlineMs ?? admissionDeadlineMs),
+      timer: setTimeout(
+        () => this.#onDeadline(connection),
+        this.#options.deadlineMs ?? admissionDeadlineMs,
+      ),
     };
-    entries.set(connection, entry);
+    this.#entries.set(connection, entry);
     return entry;
   }
 
-  function untrack(connection: Connection): void {
-    const entry = entries.get(connection);
+  #untrack(connection: Connection): void {
+    const entry = this.#entries.get(connection);
     if (entry === undefined) return;
     const wasAdmitted = entry.standing.kind === "admitted";
-    settle(connection, { kind: "refused", reason: "timeout", by: "them" });
-    entries.delete(connection);
+    this.#settle(connection, { kind: "refused", reason: "timeout", by: "them" });
+    this.#entries.delete(connection);
     entry.over.abort();
     if (!wasAdmitted) return;
     const peer = peerOf(connection);
-    const rest = (admitted.get(peer) ?? []).filter((each) => each !== connection);
-    if (rest.length > 0) return void admitted.set(peer, rest);
-    admitted.delete(peer);
-    options.onEvent({ kind: "gone", id: peer });
+    const rest = (this.#admitted.get(peer) ?? []).filter((each) => each !== connection);
+    if (rest.length > 0) return void this.#admitted.set(peer, rest);
+    this.#admitted.delete(peer);
+    this.#options.onEvent({ kind: "gone", id: peer });
   }
 
   /** An older connection under another boot id: a copy if it answers, else a life that is over. */
-  async function isCopied(connection: Connection, bootId: string): Promise<boolean> {
-    for (const older of admitted.get(peerOf(connection)) ?? []) {
-      const standing = entries.get(older)?.standing;
+  async #isCopied(connection: Connection, bootId: string): Promise<boolean> {
+    for (const older of this.#admitted.get(peerOf(connection)) ?? []) {
+      const standing = this.#entries.get(older)?.standing;
       if (standing?.kind !== "admitted" || standing.bootId === bootId) continue;
-      if (await options.answers(older)) return true;
+      if (await this.#options.answers(older)) return true;
       older.abort(new Error("Cannot keep connection: its peer has started again"));
     }
     return false;
   }
 
-  function contextOf(connection: Connection): ExchangeContext {
+  #contextOf(connection: Connection): ExchangeContext {
     return {
-      ...options,
+      ...this.#options,
       remoteId: peerOf(connection),
-      loopback: options.isLoopback(connection.remoteAddr),
-      isCopied: (bootId) => isCopied(connection, bootId),
-      hasRoom: () => (admitted.get(peerOf(connection)) ?? []).length < connectionsPerPeerMax,
+      loopback: this.#options.isLoopback(connection.remoteAddr),
+      isCopied: (bootId) => this.#isCopied(connection, bootId),
+      hasRoom: () => (this.#admitted.get(peerOf(connection)) ?? []).length < connectionsPerPeerMax,
     };
   }
 
-  function conclude(connection: Connection, outcome: ExchangeOutcome): void {
+  #conclude(connection: Connection, outcome: ExchangeOutcome): void {
     if (outcome.ok) {
-      return settle(connection, { kind: "admitted", role: outcome.role, bootId: outcome.bootId });
+      return this.#settle(connection, {
+        kind: "admitted",
+        role: outcome.role,
+        bootId: outcome.bootId,
+      });
     }
     const { reason, by } = outcome;
     // Only who knows the secret, or sits on this machine where there is none, is believed here.
-    const believed = outcome.proven || options.keys.proofs.length === 0;
+    const believed = outcome.proven || this.#options.keys.proofs.length === 0;
     if (by === "them" && reason === "copied_identity" && believed) {
-      options.onEvent({ kind: "copied_identity", address: connection.remoteAddr.toString() });
+      this.#options.onEvent({ kind: "copied_identity", address: connection.remoteAddr.toString() });
     }
-    turnAway(connection, { reason, by });
+    this.#turnAway(connection, { reason, by });
   }
 
-  async function converse(stream: Stream, connection: Connection, side: typeof dialExchange) {
-    const entry = track(connection);
+  async #converse(stream: Stream, connection: Connection, side: typeof dialExchange) {
+    const entry = this.#track(connection);
     entry.asked = true;
     const mail = createMailbox(stream, {
       messageBytesMax: admissionMessageBytesMax,
       signal: entry.over.signal,
     });
-    const outcome = await side(mail, contextOf(connection));
+    const outcome = await side(mail, this.#contextOf(connection));
     await mail.close();
-    conclude(connection, outcome);
+    this.#conclude(connection, outcome);
   }
 
-  async function ask(connection: Connection): Promise<void> {
-    const entry = track(connection);
+  async #ask(connection: Connection): Promise<void> {
+    const entry = this.#track(connection);
     try {
-      const stream = await connection.newStream(protocol, { signal: entry.over.signal });
-      await converse(stream, connection, dialExchange);
+      const stream = await connection.newStream(this.#protocol, { signal: entry.over.signal });
+      await this.#converse(stream, connection, dialExchange);
     } catch (error) {
       const unknown = error instanceof Error && error.name === "UnsupportedProtocolError";
-      if (unknown && options.public) return settle(connection, { kind: "stranger" });
+      if (unknown && this.#options.public) return this.#settle(connection, { kind: "stranger" });
       connection.log("admission failed: %s", messageOf(error));
-      turnAway(connection, { reason: unknown ? "other_group" : "timeout", by: "us" });
+      this.#turnAway(connection, { reason: unknown ? "other_group" : "timeout", by: "us" });
     }
   }
 
-  async function accept(stream: Stream, connection: Connection): Promise<void> {
-    const entry = track(connection);
+  async #accept(stream: Stream, connection: Connection): Promise<void> {
+    const entry = this.#track(connection);
     if (connection.direction !== "inbound" || entry.asked) {
       stream.abort(new Error("Cannot take admission: this side dialled, or it was asked before"));
       return;
     }
-    await converse(stream, connection, acceptExchange);
+    await this.#converse(stream, connection, acceptExchange);
   }
+}
 
-  return {
-    async attach(node) {
-      node.addEventListener("connection:open", ({ detail: connection }) => {
-        track(connection);
-        if (connection.direction === "outbound") void ask(connection);
-      });
-      node.addEventListener("connection:close", ({ detail }) => untrack(detail));
-      await node.handle(protocol, accept, { maxInboundStreams: 1, maxOutboundStreams: 1 });
-    },
-    standing: (connection) => entries.get(connection)?.standing ?? { kind: "pending" },
-    settled: (connection) => track(connection).settled.promise,
-    asked: (connection) => entries.get(connection)?.asked ?? false,
-    connectionsOf: (peer) =>
-      (admitted.get(peer) ?? []).filter((connection) => connection.status === "open"),
-    connections: () => [...entries.keys()],
-    refusals: () => refusals,
-    stop() {
-      for (const connection of [...entries.keys()]) untrack(connection);
-    },
-  };
+function peerOf(connection: Connection): NodeId {
+  return asNodeId(connection.remotePeer.toString());
 }

@@ -2,15 +2,21 @@
 // see only BlockExchange. Who may do what: members everything, tabs read and say what they hold,
 // strangers (only under `public`) want a few blocks slowly.
 
-import type { NodeId } from "../../shared/base/ids.ts";
+import type { Stream } from "@libp2p/interface";
+import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { creditWindowBytes, strangerBytesPerSecondMax } from "../../shared/base/limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
 import { type Answer, BlockAsker } from "./block_asker.ts";
-import type { BlockExchange, OfferOutcome, WantOutcome } from "./block_exchange.ts";
+import type {
+  BlockExchange,
+  ExchangeOptions,
+  OfferOutcome,
+  WantOutcome,
+} from "./block_exchange.ts";
 import { serveBlocks } from "./block_server.ts";
 import { channelProtocol } from "./channel.ts";
 import type { Link } from "./link.ts";
-import { createPeerLinks } from "./peer_links.ts";
+import { createPeerLinks, type PeerLinks } from "./peer_links.ts";
 import { PeerRating } from "./peer_rating.ts";
 import type { Caller, StreamPort } from "./stream_port.ts";
 
@@ -37,100 +43,128 @@ export interface BlockDriver extends BlockExchange {
 
 /** Starts the block protocol on the host's streams. */
 export function createBlockDriver(options: BlockDriverOptions): BlockDriver {
-  const protocol = channelProtocol(options.group, "block");
-  const ratings = new Map<NodeId, PeerRating>();
-  const lies = new Map<NodeId, number>();
-  const servers = new Set<Link>();
-  const noteLie = (peer: NodeId): void => {
-    lies.set(peer, (lies.get(peer) ?? 0) + 1);
-    options.onLie?.(peer);
-  };
-  const links = createPeerLinks({
-    streams: options.streams,
-    protocol,
-    attach: (peer, stream) =>
-      new BlockAsker(stream, { peer, windowBytes: creditWindowBytes, onLie: noteLie }),
-  });
-  options.streams.onPeer((event) => {
-    if (event.kind === "gone") ratings.delete(event.id);
-  });
-  options.streams.accept(protocol, {
-    roles: ["member", "tab"],
-    strangers: options.public,
-    streamsPerConnectionMax,
-  }, (stream, caller) => {
+  return new Exchange(options);
+}
+
+class Exchange implements BlockDriver {
+  readonly #options: BlockDriverOptions;
+  readonly #links: PeerLinks<BlockAsker>;
+  readonly #ratings = new Map<NodeId, PeerRating>();
+  readonly #lies = new Map<NodeId, number>();
+  readonly #servers = new Set<Link>();
+
+  constructor(options: BlockDriverOptions) {
+    this.#options = options;
+    const protocol = channelProtocol(options.group, "block");
+    this.#links = createPeerLinks({
+      streams: options.streams,
+      protocol,
+      attach: (peer, stream) =>
+        new BlockAsker(stream, {
+          peer,
+          windowBytes: creditWindowBytes,
+          onLie: (liar) => this.#noteLie(liar),
+        }),
+    });
+    options.streams.onPeer((event) => {
+      if (event.kind === "gone") this.#ratings.delete(event.id);
+    });
+    options.streams.accept(protocol, {
+      roles: ["member", "tab"],
+      strangers: options.public,
+      streamsPerConnectionMax,
+    }, (stream, caller) => this.#serve(stream, caller));
+  }
+
+  async want(peer: NodeId, cid: Cid, ask: ExchangeOptions): Promise<WantOutcome> {
+    const askedMs = performance.now();
+    let firstByteMs: number | undefined;
+    const onFirstByte = () => firstByteMs ??= performance.now();
+    const answer = await withLink(
+      this.#links,
+      { peer, timeoutMs: ask.timeoutMs },
+      (link, timeoutMs) => link.want(cid, { timeoutMs, signal: ask.signal, onFirstByte }),
+    );
+    const endMs = performance.now();
+    const rating = this.#ratingOf(peer);
+    if (answer.kind === "block") {
+      const bytes = answer.bytes.length;
+      rating.add({ bytes, askedMs, firstByteMs: firstByteMs ?? endMs, endMs });
+    } else if (answer.kind === "timeout" || answer.kind === "bad_block") {
+      rating.penalize(endMs - askedMs);
+    }
+    return wantOutcome(answer);
+  }
+
+  async put(
+    peer: NodeId,
+    block: Parameters<BlockExchange["put"]>[1],
+    ask: ExchangeOptions,
+  ): Promise<OfferOutcome> {
+    const answer = await withLink(
+      this.#links,
+      { peer, timeoutMs: ask.timeoutMs },
+      (link, timeoutMs) => link.put(block, { timeoutMs, signal: ask.signal }),
+    );
+    return offerOutcome(answer);
+  }
+
+  async have(
+    peer: NodeId,
+    cids: readonly Cid[],
+    ask: ExchangeOptions & { readonly lease: boolean },
+  ): ReturnType<BlockExchange["have"]> {
+    const answer = await withLink(
+      this.#links,
+      { peer, timeoutMs: ask.timeoutMs },
+      (link, timeoutMs) => link.have({ cids, lease: ask.lease }, { timeoutMs, signal: ask.signal }),
+    );
+    if (answer.kind === "held") return { ok: true, held: answer.held };
+    const known = answer.kind === "busy" || answer.kind === "timeout";
+    return { ok: false, code: known ? answer.kind : "unreachable" };
+  }
+
+  rating(peer: NodeId): ReturnType<BlockExchange["rating"]> {
+    const inFlight = this.#links.peek(peer)?.inFlight ?? 0;
+    return { ...this.#ratingOf(peer).current, inFlight };
+  }
+
+  lies(): ReadonlyMap<NodeId, number> {
+    return this.#lies;
+  }
+
+  stop(): void {
+    this.#links.stop();
+    for (const link of [...this.#servers]) link.close("stopping");
+  }
+
+  #serve(stream: Stream, caller: Caller): void {
     const link = serveBlocks(stream, {
       caller,
-      store: options.store,
+      store: this.#options.store,
       pace: paceOf(caller),
-      onFailure: options.onFailure ?? (() => {}),
-      onLie: () => noteLie(caller.id),
-      onClosed: () => servers.delete(link),
+      onFailure: this.#options.onFailure ?? (() => undefined),
+      onLie: () => this.#noteLie(caller.id),
+      onClosed: () => this.#servers.delete(link),
     });
-    servers.add(link);
-  });
-  const ratingOf = (peer: NodeId): PeerRating => {
-    const known = ratings.get(peer) ?? new PeerRating();
-    ratings.set(peer, known);
-    return known;
-  };
+    this.#servers.add(link);
+  }
 
-  return {
-    async want(peer, cid, ask) {
-      const askedMs = performance.now();
-      let firstByteMs: number | undefined;
-      const onFirstByte = () => firstByteMs ??= performance.now();
-      const answer = await withLink(
-        links,
-        { peer, timeoutMs: ask.timeoutMs },
-        (link, timeoutMs) => link.want(cid, { timeoutMs, signal: ask.signal, onFirstByte }),
-      );
-      const endMs = performance.now();
-      const rating = ratingOf(peer);
-      if (answer.kind === "block") {
-        const bytes = answer.bytes.length;
-        rating.add({ bytes, askedMs, firstByteMs: firstByteMs ?? endMs, endMs });
-      } else if (answer.kind === "timeout" || answer.kind === "bad_block") {
-        rating.penalize(endMs - askedMs);
-      }
-      return wantOutcome(answer);
-    },
-    async put(peer, block, ask) {
-      const answer = await withLink(
-        links,
-        { peer, timeoutMs: ask.timeoutMs },
-        (link, timeoutMs) => link.put(block, { timeoutMs, signal: ask.signal }),
-      );
-      return offerOutcome(answer);
-    },
-    async have(peer, cids, ask) {
-      const have = { cids, lease: ask.lease };
-      const answer = await withLink(
-        links,
-        { peer, timeoutMs: ask.timeoutMs },
-        (link, timeoutMs) => link.have(have, { timeoutMs, signal: ask.signal }),
-      );
-      if (answer.kind === "held") return { ok: true, held: answer.held };
-      const code = answer.kind === "busy" || answer.kind === "timeout"
-        ? answer.kind
-        : "unreachable";
-      return { ok: false, code };
-    },
-    rating: (peer) => ({
-      ...ratingOf(peer).current,
-      inFlight: links.peek(peer)?.inFlight ?? 0,
-    }),
-    lies: () => lies,
-    stop() {
-      links.stop();
-      for (const link of [...servers]) link.close("stopping");
-    },
-  };
+  #noteLie(peer: NodeId): void {
+    this.#lies.set(peer, (this.#lies.get(peer) ?? 0) + 1);
+    this.#options.onLie?.(peer);
+  }
+
+  #ratingOf(peer: NodeId): PeerRating {
+    const known = this.#ratings.get(peer) ?? new PeerRating();
+    this.#ratings.set(peer, known);
+    return known;
+  }
 }
 
 /** Uses the open link, or opens one within the same deadline. */
 async function withLink(
-  links: ReturnType<typeof createPeerLinks<BlockAsker>>,
+  links: PeerLinks<BlockAsker>,
   to: { readonly peer: NodeId; readonly timeoutMs: number },
   use: (link: BlockAsker, timeoutMs: number) => Promise<Answer>,
 ): Promise<Answer> {

@@ -16,7 +16,10 @@ export type WantOutcome =
 /** What a peer answered to a put: `ok` means durable there. */
 export type OfferOutcome =
   | { readonly ok: true }
-  | { readonly ok: false; readonly code: "full" | "busy" | "refused" | "unreachable" | "timeout" };
+  | {
+    readonly ok: false;
+    readonly code: "full" | "busy" | "refused" | "unreachable" | "timeout";
+  };
 
 export interface ExchangeOptions {
   readonly timeoutMs: number;
@@ -31,7 +34,7 @@ export interface BlockExchange {
     block: { readonly cid: Cid; readonly bytes: Uint8Array; readonly kind: BlockKind },
     options: ExchangeOptions,
   ): Promise<OfferOutcome>;
-  /** Which of these blocks the peer holds durably; a call renews their leases there when `lease`. */
+  /** Which of these blocks the peer holds durably; a call with `lease` renews their leases. */
   have(
     peer: NodeId,
     cids: readonly Cid[],

@@ -28,12 +28,7 @@ import {
   putHeaderBytes,
   type StoredOutcome,
 } from "../../shared/wire/block_message.ts";
-import {
-  encodeFrame,
-  encodeFrameHeader,
-  type FrameHeader,
-  type FrameSink,
-} from "../../shared/wire/frame.ts";
+import { encodeFrame, encodeFrameHeader, type FrameHeader } from "../../shared/wire/frame.ts";
 import { createIncomingBlock, type IncomingBlock } from "./incoming_block.ts";
 import { createLink, type Link } from "./link.ts";
 import type { Caller } from "./stream_port.ts";
@@ -73,134 +68,170 @@ interface Arriving {
 
 /** Serves one stream; it ends with the stream. */
 export function serveBlocks(stream: Stream, options: BlockServerOptions): Link {
-  const { caller, store } = options;
-  const mayStore = caller.role === "member";
-  const readsMax = caller.role === "stranger" ? strangerReadsMax : readsPerPeerMax;
-  const wants: Want[] = [];
-  const cancelled = new Set<number>();
-  let credit = 0;
-  let reading = 0;
-  let asking = 0;
-  let putCredit = mayStore ? creditWindowBytes : 0;
-  let putSpent = 0;
-  let arriving: Arriving | undefined;
+  return new BlockServer(stream, options).link;
+}
 
-  const say = (kind: number, id: number, payload: Uint8Array = new Uint8Array(0)): void => {
-    if (!link.send(encodeFrame({ kind, id, payload }))) link.close("answers are not being read");
-  };
+class BlockServer {
+  readonly #options: BlockServerOptions;
+  readonly #link: Link;
+  readonly #mayStore: boolean;
+  readonly #readsMax: number;
+  readonly #wants: Want[] = [];
+  readonly #cancelled = new Set<number>();
+  #credit = 0;
+  #reading = 0;
+  #asking = 0;
+  #putCredit: number;
+  #putSpent = 0;
+  #arriving: Arriving | undefined;
 
-  function takeWant(id: number, payload: Uint8Array): boolean {
+  constructor(stream: Stream, options: BlockServerOptions) {
+    this.#options = options;
+    const { role } = options.caller;
+    this.#mayStore = role === "member";
+    this.#readsMax = role === "stranger" ? strangerReadsMax : readsPerPeerMax;
+    this.#putCredit = this.#mayStore ? creditWindowBytes : 0;
+    this.#link = createLink(stream, {
+      sink: {
+        begin: (header) => this.#begin(header),
+        piece: (bytes) => this.#arriving !== undefined && this.#takePiece(this.#arriving, bytes),
+        end: () => this.#end(),
+      },
+      payloadBytesMax: blockPayloadBytesMax,
+      queueMax: 4 * exchangePendingMax,
+      onClosed: () => {
+        this.#wants.length = 0;
+        options.onClosed();
+      },
+    });
+    if (this.#mayStore) this.#say(blockFrame.credit, 0, encodeCredit(creditWindowBytes));
+  }
+
+  get link(): Link {
+    return this.#link;
+  }
+
+  #say(kind: number, id: number, payload: Uint8Array = new Uint8Array(0)): void {
+    if (this.#link.send(encodeFrame({ kind, id, payload }))) return;
+    this.#link.close("answers are not being read");
+  }
+
+  #takeWant(id: number, payload: Uint8Array): boolean {
     const cid = decodeCid(payload);
     if (cid === undefined) return false;
-    if (wants.length >= exchangePendingMax) say(blockFrame.busy, id);
-    else wants.push({ id, cid });
-    serveNext();
+    if (this.#wants.length >= exchangePendingMax) this.#say(blockFrame.busy, id);
+    else this.#wants.push({ id, cid });
+    this.#serveNext();
     return true;
   }
 
-  function serveNext(): void {
-    while (reading < readsMax) {
-      const [want] = wants;
+  #serveNext(): void {
+    while (this.#reading < this.#readsMax) {
+      const [want] = this.#wants;
       if (want === undefined) return;
-      const bytes = cancelled.delete(want.id) ? undefined : store.sizeOf(want.cid);
+      const bytes = this.#cancelled.delete(want.id)
+        ? undefined
+        : this.#options.store.sizeOf(want.cid);
       if (bytes === undefined) {
-        wants.shift();
-        say(blockFrame.absent, want.id);
+        this.#wants.shift();
+        this.#say(blockFrame.absent, want.id);
         continue;
       }
-      if (bytes > credit) return;
-      wants.shift();
-      credit -= bytes;
-      reading += 1;
-      void serve(want, bytes);
+      if (bytes > this.#credit) return;
+      this.#wants.shift();
+      this.#credit -= bytes;
+      this.#reading += 1;
+      void this.#serve(want, bytes);
     }
   }
 
-  async function serve(want: Want, reserved: number): Promise<void> {
+  async #serve(want: Want, reserved: number): Promise<void> {
     let sent = false;
     const finish = () => {
-      reading -= 1;
-      serveNext();
+      this.#reading -= 1;
+      this.#serveNext();
     };
     try {
-      await options.pace(reserved);
-      const bytes = await store.get(want.cid);
-      credit += reserved - (bytes?.length ?? 0);
-      if (bytes === undefined) return say(blockFrame.absent, want.id);
+      await this.#options.pace(reserved);
+      const bytes = await this.#options.store.get(want.cid);
+      this.#credit += reserved - (bytes?.length ?? 0);
+      if (bytes === undefined) return this.#say(blockFrame.absent, want.id);
       const { id } = want;
       const header = encodeFrameHeader({
         kind: blockFrame.block,
         id,
         payloadBytes: bytes.length,
       });
-      sent = link.send([header, bytes], finish);
+      sent = this.#link.send([header, bytes], finish);
     } catch (error) {
       // The store reports its own trouble to its owner; to the peer the block is not here.
-      credit += reserved;
-      options.onFailure(error);
-      say(blockFrame.absent, want.id);
+      this.#credit += reserved;
+      this.#options.onFailure(error);
+      this.#say(blockFrame.absent, want.id);
     } finally {
       if (!sent) finish();
     }
   }
 
-  async function answerHave(id: number, payload: Uint8Array): Promise<void> {
+  async #answerHave(id: number, payload: Uint8Array): Promise<void> {
     const have = decodeHave(payload);
-    if (have === undefined) return link.close("malformed have");
-    if (asking >= readsPerPeerMax) return say(blockFrame.busy, id);
-    asking += 1;
+    if (have === undefined) return this.#link.close("malformed have");
+    if (this.#asking >= readsPerPeerMax) return this.#say(blockFrame.busy, id);
+    this.#asking += 1;
     try {
-      const held = have.cids.map((cid) => store.has(cid));
+      const held = have.cids.map((cid) => this.#options.store.has(cid));
       const renewed = have.cids.filter((_, index) => held[index]);
-      if (have.lease && mayStore && renewed.length > 0) await store.touch(renewed);
-      say(blockFrame.held, id, encodeHeld(held));
+      if (have.lease && this.#mayStore && renewed.length > 0) {
+        await this.#options.store.touch(renewed);
+      }
+      this.#say(blockFrame.held, id, encodeHeld(held));
     } catch (error) {
-      options.onFailure(error);
-      say(blockFrame.busy, id);
+      this.#options.onFailure(error);
+      this.#say(blockFrame.busy, id);
     } finally {
-      asking -= 1;
+      this.#asking -= 1;
     }
   }
 
   /** Stores a verified block, then acknowledges it and gives its credit back. */
-  async function storePut(put: Arriving): Promise<void> {
+  async #storePut(put: Arriving): Promise<void> {
     const { header, head } = put;
     const said = decodePutHeader(head);
     const bytes = put.block?.finish();
     let outcome: StoredOutcome = "refused";
     if (said !== undefined && bytes !== undefined) {
       try {
-        const stored = await store.put(said.cid, bytes, said.kind);
+        const stored = await this.#options.store.put(said.cid, bytes, said.kind);
         outcome = stored.ok ? "ok" : "full";
       } catch (error) {
-        options.onFailure(error);
+        this.#options.onFailure(error);
         outcome = "busy";
       }
-    } else options.onLie();
-    say(blockFrame.stored, header.id, encodeStored(outcome));
-    regrant(header.payloadBytes - putHeaderBytes);
+    } else this.#options.onLie();
+    this.#say(blockFrame.stored, header.id, encodeStored(outcome));
+    this.#regrant(header.payloadBytes - putHeaderBytes);
   }
 
-  function regrant(bytes: number): void {
-    putSpent += bytes;
-    if (putSpent < creditWindowBytes / 4) return;
-    say(blockFrame.credit, 0, encodeCredit(putSpent));
-    putCredit += putSpent;
-    putSpent = 0;
+  #regrant(bytes: number): void {
+    this.#putSpent += bytes;
+    if (this.#putSpent < creditWindowBytes / 4) return;
+    this.#say(blockFrame.credit, 0, encodeCredit(this.#putSpent));
+    this.#putCredit += this.#putSpent;
+    this.#putSpent = 0;
   }
 
-  function takeCredit(payload: Uint8Array): boolean {
-    credit = Math.min(creditMax, credit + (decodeCredit(payload) ?? 0));
-    serveNext();
+  #takeCredit(payload: Uint8Array): boolean {
+    this.#credit = Math.min(creditMax, this.#credit + (decodeCredit(payload) ?? 0));
+    this.#serveNext();
     return true;
   }
 
-  function takeCancel(id: number): boolean {
-    if (wants.some((want) => want.id === id)) cancelled.add(id);
+  #takeCancel(id: number): boolean {
+    if (this.#wants.some((want) => want.id === id)) this.#cancelled.add(id);
     return true;
   }
 
-  function takePiece(put: Arriving, bytes: Uint8Array): boolean {
+  #takePiece(put: Arriving, bytes: Uint8Array): boolean {
     const headBytes = Math.min(bytes.length, put.head.length - put.headHeld);
     put.head.set(bytes.subarray(0, headBytes), put.headHeld);
     put.headHeld += headBytes;
@@ -215,46 +246,36 @@ export function serveBlocks(stream: Stream, options: BlockServerOptions): Link {
     return true;
   }
 
-  function take({ header, head }: Arriving): boolean {
-    if (header.kind === blockFrame.want) return takeWant(header.id, head);
-    if (header.kind === blockFrame.credit) return takeCredit(head);
-    if (header.kind === blockFrame.cancel) return takeCancel(header.id);
-    void answerHave(header.id, head);
+  #take({ header, head }: Arriving): boolean {
+    if (header.kind === blockFrame.want) return this.#takeWant(header.id, head);
+    if (header.kind === blockFrame.credit) return this.#takeCredit(head);
+    if (header.kind === blockFrame.cancel) return this.#takeCancel(header.id);
+    void this.#answerHave(header.id, head);
     return true;
   }
 
-  const sink: FrameSink = {
-    begin(header) {
-      const [least, most] = askPayloads.get(header.kind) ?? [1, 0];
-      if (header.payloadBytes < least || header.payloadBytes > most) return false;
-      const isPut = header.kind === blockFrame.put;
-      if (isPut) putCredit -= header.payloadBytes - putHeaderBytes;
-      if (putCredit < 0) return false;
-      arriving = {
-        header,
-        head: new Uint8Array(isPut ? putHeaderBytes : header.payloadBytes),
-        headHeld: 0,
-        block: undefined,
-      };
-      return true;
-    },
-    piece: (bytes) => arriving !== undefined && takePiece(arriving, bytes),
-    end() {
-      if (arriving === undefined) return false;
-      if (arriving.header.kind !== blockFrame.put) return take(arriving);
-      void storePut(arriving);
-      return true;
-    },
-  };
-  const link = createLink(stream, {
-    sink,
-    payloadBytesMax: blockPayloadBytesMax,
-    queueMax: 4 * exchangePendingMax,
-    onClosed: () => {
-      wants.length = 0;
-      options.onClosed();
-    },
-  });
-  if (mayStore) say(blockFrame.credit, 0, encodeCredit(creditWindowBytes));
-  return link;
+  #begin(header: FrameHeader): boolean {
+    const [least, most] = askPayloads.get(header.kind) ?? [1, 0];
+    if (header.payloadBytes < least || header.payloadBytes > most) return false;
+    const isPut = header.kind === blockFrame.put;
+    if (isPut) this.#putCredit -= header.payloadBytes - putHeaderBytes;
+    if (this.#putCredit < 0) return false;
+    this.#arriving = {
+      header,
+      head: new Uint8Array(isPut ? putHeaderBytes : header.payloadBytes),
+      headHeld: 0,
+      block: undefined,
+    };
+    return true;
+  }
+
+  #end(): boolean {
+    const arriving = this.#arriving;
+    if (arriving === undefined) return false;
+    if (arriving.header.kind !== blockFrame.put) return this.#take(arriving);
+    // A stranger's or tab's put of no bytes needs no credit, and is refused all the same.
+    if (!this.#mayStore) return false;
+    void this.#storePut(arriving);
+    return true;
+  }
 }

@@ -173,7 +173,7 @@ function attachAsker(
     tell: (message) => {
       link.send(encodeFrame({ kind: frameKind.notify, id: 0, payload: message }));
     },
-    close: link.close,
+    close: (reason) => link.close(reason),
     get open() {
       return link.open;
     },

@@ -39,6 +39,8 @@ export function createKeepPeers(options: {
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
 
+  const backOff = (failures: number) => backOffCeiling(failures) * (0.5 + random() / 2);
+
   function schedule(id: NodeId, delayMs: number): void {
     const peer = kept.get(id);
     if (peer === undefined || peer.dialling || stopping.signal.aborted) return;
@@ -49,26 +51,15 @@ export function createKeepPeers(options: {
     }, delayMs);
   }
 
-  function backOff(failures: number): number {
-    const ceiling = Math.min(backOffMaxMs, backOffMinMs * 2 ** failures);
-    return ceiling * (0.5 + random() / 2);
-  }
-
   async function attempt(id: NodeId, peer: Kept): Promise<void> {
     if (options.isConnected(id) || stopping.signal.aborted || peer.addresses.length === 0) return;
     if (running.size > dialsMax) return schedule(id, backOff(0));
     peer.dialling = true;
-    let reached = true;
-    try {
-      await options.dial(id, peer.addresses, stopping.signal);
-      peer.failures = 0;
-    } catch (error) {
-      // Every failure means the same here: try again later. Admission reports refusals itself.
-      reached = error instanceof Error && options.isConnected(id);
-      peer.failures = Math.min(peer.failures + 1, 10);
-    } finally {
-      peer.dialling = false;
-    }
+    // Every failure means the same here: try again later. Admission reports refusals itself.
+    await options.dial(id, peer.addresses, stopping.signal).catch(() => undefined);
+    peer.dialling = false;
+    const reached = options.isConnected(id);
+    peer.failures = reached ? 0 : Math.min(peer.failures + 1, 10);
     if (!reached && kept.get(id) === peer) schedule(id, backOff(peer.failures));
   }
 
@@ -104,4 +95,8 @@ export function createKeepPeers(options: {
       kept.clear();
     },
   };
+}
+
+function backOffCeiling(failures: number): number {
+  return Math.min(backOffMaxMs, backOffMinMs * 2 ** failures);
 }

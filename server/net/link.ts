@@ -9,8 +9,9 @@
 
 import type { Stream, StreamMessageEvent } from "@libp2p/interface";
 import { Uint8ArrayList } from "uint8arraylist";
+import { messageOf } from "../../shared/base/errors.ts";
 import { frameDeadlineMs, joinedFramesBytesMax } from "../../shared/base/limits.ts";
-import { createFrameScanner, type FrameSink } from "../../shared/wire/frame.ts";
+import { createFrameScanner, type FrameScanner, type FrameSink } from "../../shared/wire/frame.ts";
 
 /** Bytes to send: one array, or a header and a block without a copy between them. */
 export type Outgoing = Uint8Array | readonly [Uint8Array, Uint8Array];
@@ -49,94 +50,110 @@ const sizeOf = (frame: Outgoing): number =>
 
 /** Makes a link of an open stream, and owns the stream from then on. */
 export function createLink(stream: Stream, options: LinkOptions): Link {
-  const queue: Queued[] = [];
-  const scanner = createFrameScanner(options.sink, { payloadBytesMax: options.payloadBytesMax });
-  let closed = false;
-  let pumping = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  return new StreamLink(stream, options);
+}
 
-  function finish(reason: string): void {
-    if (closed) return;
-    closed = true;
-    clearTimeout(timer);
-    stream.removeEventListener("message", onMessage);
-    stream.removeEventListener("drain", onDrain);
-    queue.length = 0;
-    options.onClosed(reason);
+class StreamLink implements Link {
+  readonly #stream: Stream;
+  readonly #options: LinkOptions;
+  readonly #queue: Queued[] = [];
+  readonly #scanner: FrameScanner;
+  #closed = false;
+  #pumping = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(stream: Stream, options: LinkOptions) {
+    this.#stream = stream;
+    this.#options = options;
+    const { payloadBytesMax } = options;
+    this.#scanner = createFrameScanner(options.sink, { payloadBytesMax });
+    stream.addEventListener("message", this.#onMessage);
+    stream.addEventListener("drain", this.#onDrain);
+    stream.addEventListener("close", () => this.#finish("closed"), { once: true });
+    stream.addEventListener("remoteCloseWrite", () => this.close("closed by peer"), { once: true });
+    if (stream.status !== "open") queueMicrotask(() => this.#finish("closed"));
   }
 
-  function close(reason: string): void {
-    if (closed) return;
-    finish(reason);
-    stream.abort(new Error(`Cannot keep stream: ${reason}`));
+  get open(): boolean {
+    return !this.#closed;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  send(frame: Outgoing, onSent?: () => void): boolean {
+    if (this.#closed || this.#queue.length >= this.#options.queueMax) return false;
+    this.#queue.push({ frame, onSent });
+    // Frames of one turn of the event loop leave together.
+    if (this.#queue.length === 1) queueMicrotask(this.#pump);
+    return true;
+  }
+
+  pause(): void {
+    if (!this.#closed && this.#stream.readStatus === "readable") this.#stream.pause();
+  }
+
+  resume(): void {
+    if (!this.#closed && this.#stream.readStatus === "paused") this.#stream.resume();
+  }
+
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#finish(reason);
+    this.#stream.abort(new Error(`Cannot keep stream: ${reason}`));
+  }
+
+  #finish(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#stream.removeEventListener("message", this.#onMessage);
+    this.#stream.removeEventListener("drain", this.#onDrain);
+    this.#queue.length = 0;
+    this.#options.onClosed(reason);
   }
 
   /** One timer per stretch of unfinished frames: it looks again whether any frame has ended. */
-  function watchPartial(): void {
-    if (!scanner.partial || timer !== undefined) return;
-    const seen = scanner.frames;
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (scanner.partial && scanner.frames === seen && stream.readStatus === "readable") {
-        return close("a frame did not end in time");
+  #watchPartial(): void {
+    if (!this.#scanner.partial || this.#timer !== undefined) return;
+    const seen = this.#scanner.frames;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const stuck = this.#scanner.partial && this.#scanner.frames === seen;
+      if (stuck && this.#stream.readStatus === "readable") {
+        return this.close("a frame did not end in time");
       }
-      watchPartial();
-    }, options.deadlineMs ?? frameDeadlineMs);
+      this.#watchPartial();
+    }, this.#options.deadlineMs ?? frameDeadlineMs);
   }
 
-  function onMessage(event: StreamMessageEvent): void {
+  readonly #onMessage = (event: StreamMessageEvent): void => {
     const pieces = event.data instanceof Uint8Array ? [event.data] : event.data;
     for (const piece of pieces) {
-      const fault = scanner.push(piece);
-      if (closed) return;
-      if (fault !== undefined) return close(fault);
+      const fault = this.#scanner.push(piece);
+      if (this.#closed) return;
+      if (fault !== undefined) return this.close(fault);
     }
-    watchPartial();
-  }
+    this.#watchPartial();
+  };
 
-  function onDrain(): void {
-    queueMicrotask(() => queueMicrotask(pump));
-  }
+  readonly #onDrain = (): void => {
+    queueMicrotask(() => queueMicrotask(this.#pump));
+  };
 
-  function pump(): void {
-    if (pumping) return;
-    pumping = true;
+  readonly #pump = (): void => {
+    if (this.#pumping) return;
+    this.#pumping = true;
     try {
-      while (!closed && queue.length > 0 && canSend(stream)) stream.send(nextSend(queue));
+      while (!this.#closed && this.#queue.length > 0 && canSend(this.#stream)) {
+        this.#stream.send(nextSend(this.#queue));
+      }
     } catch (error) {
-      close(`send failed: ${error instanceof Error ? error.message : String(error)}`);
+      this.close(`send failed: ${messageOf(error)}`);
     } finally {
-      pumping = false;
+      this.#pumping = false;
     }
-  }
-
-  stream.addEventListener("message", onMessage);
-  stream.addEventListener("drain", onDrain);
-  stream.addEventListener("close", () => finish("closed"), { once: true });
-  stream.addEventListener("remoteCloseWrite", () => close("closed by peer"), { once: true });
-  if (stream.status !== "open") queueMicrotask(() => finish("closed"));
-
-  return {
-    send(frame, onSent) {
-      if (closed || queue.length >= options.queueMax) return false;
-      queue.push({ frame, onSent });
-      // Frames of one turn of the event loop leave together.
-      if (queue.length === 1) queueMicrotask(pump);
-      return true;
-    },
-    pause() {
-      if (!closed && stream.readStatus === "readable") stream.pause();
-    },
-    resume() {
-      if (!closed && stream.readStatus === "paused") stream.resume();
-    },
-    close,
-    get open() {
-      return !closed;
-    },
-    get queued() {
-      return queue.length;
-    },
   };
 }
 

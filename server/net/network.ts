@@ -6,7 +6,10 @@ import type { NodeId } from "../../shared/base/ids.ts";
 /** What an admitted peer may do (architecture.md section 6). */
 export type PeerRole = "member" | "tab";
 
-/** One message protocol, `/skyring/<group>/<name>/1.0.0`, over one long-lived stream per peer and direction. */
+/**
+ * One message protocol, `/skyring/<group>/<name>/1.0.0`, over one long-lived stream per peer and
+ * direction.
+ */
 export interface Channel {
   readonly name: string;
   /**

@@ -25,83 +25,110 @@ export interface PeerStreams extends StreamPort {
   traffic(connection: Connection): { readonly bytesIn: number; readonly bytesOut: number };
 }
 
+/** Streams over the connections that `admission` knows. */
 export function createPeerStreams(options: {
   readonly admission: Admission;
   readonly public: boolean;
 }): PeerStreams {
-  const { admission } = options;
-  const accepted: Accepted[] = [];
-  const listeners: ((event: PeerEvent) => void)[] = [];
-  const counts = new WeakMap<Connection, { bytesIn: number; bytesOut: number }>();
+  return new AdmittedStreams(options);
+}
 
-  function counted(stream: Stream, connection: Connection): Stream {
-    const count = counts.get(connection) ?? { bytesIn: 0, bytesOut: 0 };
-    counts.set(connection, count);
+class AdmittedStreams implements PeerStreams {
+  readonly #admission: Admission;
+  readonly #public: boolean;
+  readonly #accepted: Accepted[] = [];
+  readonly #listeners: ((event: PeerEvent) => void)[] = [];
+  readonly #counts = new WeakMap<Connection, { bytesIn: number; bytesOut: number }>();
+
+  constructor(options: { readonly admission: Admission; readonly public: boolean }) {
+    this.#admission = options.admission;
+    this.#public = options.public;
+  }
+
+  reachable(peer: NodeId): boolean {
+    return this.#connectionTo(peer) !== undefined;
+  }
+
+  async open(peer: NodeId, protocol: string, signal: AbortSignal): Promise<Stream> {
+    const connection = this.#connectionTo(peer);
+    if (connection === undefined) {
+      throw new SkyringError("unreachable", `Cannot reach ${peer}: not connected`, {
+        data: { peer },
+        retriable: true,
+      });
+    }
+    const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: 8 });
+    return this.#counted(stream, connection);
+  }
+
+  accept(
+    protocol: string,
+    options: AcceptOptions,
+    handler: (stream: Stream, caller: Caller) => void,
+  ): void {
+    this.#accepted.push({ protocol, options, handler });
+  }
+
+  onPeer(listener: (event: PeerEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  announce(event: PeerEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  traffic(connection: Connection): { readonly bytesIn: number; readonly bytesOut: number } {
+    return this.#counts.get(connection) ?? { bytesIn: 0, bytesOut: 0 };
+  }
+
+  async attach(node: Libp2p): Promise<void> {
+    for (const entry of this.#accepted) {
+      await node.handle(
+        entry.protocol,
+        (stream, connection) => this.#take(entry, stream, connection),
+        { maxInboundStreams: entry.options.streamsPerConnectionMax, maxOutboundStreams: 8 },
+      );
+    }
+  }
+
+  #counted(stream: Stream, connection: Connection): Stream {
+    const count = this.#counts.get(connection) ?? { bytesIn: 0, bytesOut: 0 };
+    this.#counts.set(connection, count);
     return countStream(stream, count);
   }
 
-  function connectionTo(peer: NodeId): Connection | undefined {
-    const open = admission.connectionsOf(peer);
+  #connectionTo(peer: NodeId): Connection | undefined {
+    const open = this.#admission.connectionsOf(peer);
     const [best] = open.toSorted((left, right) => dialOrder(left.remoteAddr, right.remoteAddr));
-    if (best !== undefined || !options.public) return best;
-    return admission.connections().find((connection) =>
+    if (best !== undefined || !this.#public) return best;
+    return this.#admission.connections().find((connection) =>
       connection.remotePeer.toString() === peer && connection.status === "open" &&
-      admission.standing(connection).kind === "stranger"
+      this.#admission.standing(connection).kind === "stranger"
     );
   }
 
   /** Waits for a standing; a silent peer is a stranger at once where strangers are served. */
-  async function standingOf(connection: Connection): Promise<Standing> {
-    const now = admission.standing(connection);
-    const silent = now.kind === "pending" && !admission.asked(connection);
-    return options.public && silent ? { kind: "stranger" } : await admission.settled(connection);
+  async #standingOf(connection: Connection): Promise<Standing> {
+    const now = this.#admission.standing(connection);
+    const silent = now.kind === "pending" && !this.#admission.asked(connection);
+    return this.#public && silent
+      ? { kind: "stranger" }
+      : await this.#admission.settled(connection);
   }
 
-  async function take(entry: Accepted, stream: Stream, connection: Connection): Promise<void> {
-    const standing = await standingOf(connection);
+  async #take(entry: Accepted, stream: Stream, connection: Connection): Promise<void> {
+    const standing = await this.#standingOf(connection);
     const role = standing.kind === "admitted" ? standing.role : standing.kind;
     const id = asNodeId(connection.remotePeer.toString());
     const mayOpen = role === "member" || role === "tab"
       ? entry.options.roles.includes(role)
-      : role === "stranger" && entry.options.strangers && options.public;
+      : role === "stranger" && entry.options.strangers && this.#public;
     if (!mayOpen || role === "pending" || role === "refused") {
       stream.abort(new Error(`Cannot open ${entry.protocol}: peer is ${role}`));
       return;
     }
-    if (stream.status === "open") entry.handler(counted(stream, connection), { id, role });
+    if (stream.status === "open") entry.handler(this.#counted(stream, connection), { id, role });
   }
-
-  return {
-    reachable: (peer) => connectionTo(peer) !== undefined,
-    async open(peer, protocol, signal) {
-      const connection = connectionTo(peer);
-      if (connection === undefined) {
-        throw new SkyringError("unreachable", `Cannot reach ${peer}: not connected`, {
-          data: { peer },
-          retriable: true,
-        });
-      }
-      const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: 8 });
-      return counted(stream, connection);
-    },
-    accept(protocol, acceptOptions, handler) {
-      accepted.push({ protocol, options: acceptOptions, handler });
-    },
-    traffic: (connection) => counts.get(connection) ?? { bytesIn: 0, bytesOut: 0 },
-    onPeer: (listener) => void listeners.push(listener),
-    announce(event) {
-      for (const listener of listeners) listener(event);
-    },
-    async attach(node) {
-      for (const entry of accepted) {
-        await node.handle(
-          entry.protocol,
-          (stream, connection) => take(entry, stream, connection),
-          { maxInboundStreams: entry.options.streamsPerConnectionMax, maxOutboundStreams: 8 },
-        );
-      }
-    },
-  };
 }
 
 /**
