@@ -29,3 +29,30 @@ export function hunt(
   }
   return undefined;
 }
+
+/** One hunt a mutant. Budgets are several times what the first kill usually takes. */
+export const hunts: readonly Hunt[] = [
+  { mutant: "forget-adopted-roster", profile: "crashes", runs: 40, fails: "safety" },
+  { mutant: "arriving-answers", profile: "returns", runs: 40, fails: "safety" },
+  { mutant: "previous-configuration-only", profile: "storm", runs: 60, fails: "safety" },
+  { mutant: "one-yes-stops", profile: "rivals", runs: 80, fails: "safety" },
+  { mutant: "one-owner-read", profile: "returns", runs: 60, fails: "safety" },
+  { mutant: "carry-three-to-one", profile: "late", runs: 200, fails: "safety" },
+  { mutant: "keep-own-rows", profile: "returns", runs: 400, fails: "safety" },
+  { mutant: "former-drops-at-once", profile: "returns", runs: 40, fails: "safety" },
+  { mutant: "former-drops-on-majority", profile: "churn", runs: 200, fails: "progress" },
+  { mutant: "leaver-exits-early", profile: "late", runs: 250, fails: "progress" },
+  { mutant: "reply-before-disk", profile: "crashes", runs: 60, fails: "safety" },
+  { mutant: "register-forgets-promises", profile: "tombs", runs: 40, fails: "safety" },
+  { mutant: "council-forgets-promises", profile: "rivals", runs: 40, fails: "safety" },
+  { mutant: "ignore-accepted-roster", profile: "rivals", runs: 150, fails: "safety" },
+  { mutant: "minority-council", profile: "rivals", runs: 40, fails: "safety" },
+  { mutant: "read-without-write-back", profile: "returns", runs: 150, fails: "safety" },
+  { mutant: "failed-without-accept", profile: "rivals", runs: 150, fails: "safety" },
+  { mutant: "retry-forgets-attempts", profile: "tombs", runs: 20, fails: "safety" },
+  { mutant: "stand-ins-counted", profile: "crashes", runs: 40, fails: "safety" },
+  { mutant: "wiped-keeps-identity", profile: "wipes", runs: 150, fails: "safety" },
+  { mutant: "tombstone-on-majority", profile: "returns", runs: 120, fails: "safety" },
+  { mutant: "tombstone-without-floor", profile: "returns", runs: 300, fails: "safety" },
+  { mutant: "tombstone-too-young", profile: "tombs", runs: 60, fails: "safety" },
+];

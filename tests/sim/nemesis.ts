@@ -22,20 +22,22 @@ const graceMs = 2_000;
 /** Starts a node and its care: liveness, joining, leaving. */
 export function launch(world: World, node: SimNode): void {
   startNode(world, node);
+  if (node.isFounder && node.machine?.status().roster === undefined) {
+    feed(world, node, {
+      kind: "found",
+      capacity,
+      zone: "z",
+      foundedAt: Math.round(world.queue.now),
+      salt: "00",
+    });
+  }
   care(world, node);
 }
 
 /** Founds a lineage at a node that was never started. */
 export function found(world: World, founder: SimNode): void {
-  startNode(world, founder);
-  feed(world, founder, {
-    kind: "found",
-    capacity,
-    zone: "z",
-    foundedAt: Math.round(world.queue.now),
-    salt: "00",
-  });
-  care(world, founder);
+  founder.isFounder = true;
+  launch(world, founder);
 }
 
 /** Founds the pool at a new node, and lets the others join it. */

@@ -47,6 +47,8 @@ export interface SimNode {
   isPaused: boolean;
   /** When it stopped answering; Infinity while it answers. */
   silentSince: number;
+  /** It founded the pool, and does so again when its first roster never reached the disk. */
+  isFounder: boolean;
   /** It was asked to leave for good. */
   leaving: boolean;
   readonly outputs: AgreementOutput[];
@@ -70,6 +72,7 @@ export function createSimNode(id: NodeId): SimNode {
     incarnation: 0,
     isPaused: false,
     silentSince: 0,
+    isFounder: false,
     leaving: false,
     outputs: [],
     syncing: false,
@@ -145,7 +148,8 @@ export function feed(world: NodeWorld, node: SimNode, input: AgreementInput): vo
   for (const output of node.machine.step(input, world.queue.now)) {
     world.observe(node, output);
     if (output.kind === "persist") node.disk.write(output.writes);
-    node.outputs.push(output);
+    if (output.kind === "persist" && world.mutants.has("reply-before-disk")) syncLater(world, node);
+    else node.outputs.push(output);
   }
   pump(world, node);
 }
@@ -186,6 +190,12 @@ function startSync(world: NodeWorld, node: SimNode): void {
     node.synced += count;
     pump(world, node);
   });
+}
+
+/** The driver of a broken build: nothing waits for the disk. */
+function syncLater(world: NodeWorld, node: SimNode): void {
+  const at = world.queue.now + world.prng.next() * world.syncMs;
+  plan(world, node, at, () => node.disk.sync(1));
 }
 
 function leave(
