@@ -20,6 +20,7 @@ import { hashBlock } from "./block_hash.ts";
 import { type BlockSearch, createBlockSearch, type SearchPorts } from "./block_search.ts";
 import type { Clock } from "./clock.ts";
 import { remoteOwnersOf } from "./place.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 const fetchLimits = {
   perPeerMax: wantsPerPeerMax,
@@ -173,8 +174,9 @@ export class BlockFetcher {
     this.#requests.set(request, stop);
     const options = { timeoutMs: fetch.timeoutMs, signal: stop.signal };
     try {
-      const outcome = await this.#ports.exchange.want(fetch.peer, waiting.cid, options);
-      if (stop.signal.aborted) return;
+      const wanted = this.#ports.exchange.want(fetch.peer, waiting.cid, options);
+      const outcome = await untilAborted(wanted, stop.signal);
+      if (outcome === undefined || stop.signal.aborted) return;
       if (outcome.ok) {
         this.#arrived.set(request, outcome.bytes);
         this.#step({ kind: "done", request });

@@ -6,6 +6,7 @@ import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { haveCidsMax } from "../../shared/base/limits.ts";
 import type { BlockExchange } from "../net/block_exchange.ts";
 import { type RingView, usableRemotes } from "./place.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 const haveTimeoutMs = 3_000;
 
@@ -33,8 +34,8 @@ export function createBlockSearch(ports: SearchPorts, signal: AbortSignal): Bloc
 
   const askPeer = async (peer: NodeId, cids: readonly Cid[]): Promise<readonly boolean[]> => {
     const options = { timeoutMs: haveTimeoutMs, signal, lease: false };
-    const answer = await ports.exchange.have(peer, cids, options);
-    if (!answer.ok) return [];
+    const answer = await untilAborted(ports.exchange.have(peer, cids, options), signal);
+    if (answer === undefined || !answer.ok) return [];
     if (answer.held.includes(true)) helpers.add(peer);
     return answer.held;
   };

@@ -17,6 +17,7 @@ import {
   leafPart,
 } from "../../shared/block/dag_reader.ts";
 import { BlockFetcher, type FetchOptions, type FetchPorts } from "./block_fetcher.ts";
+import { orAborted } from "./until_aborted.ts";
 
 /** An opened file DAG: its size is known and checked, its bytes are not fetched yet. */
 export interface OpenDag {
@@ -175,15 +176,5 @@ function unheard(): void {}
 function contradicts(cid: Cid, reason: string): SkyringError {
   return new SkyringError("corrupt", `Cannot read file: its DAG is not sound (${reason})`, {
     data: { cid, reason },
-  });
-}
-
-function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
-    if (signal.aborted) return leave();
-    signal.addEventListener("abort", leave, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
   });
 }

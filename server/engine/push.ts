@@ -30,6 +30,7 @@ import { CopyLedger, weakestOf } from "./copies.ts";
 import { copiesMinimum, type RingView } from "./place.ts";
 import { type CopyWork, placeBlock, recount, tooFewCopies, topUp } from "./push_copies.ts";
 import { type LanePorts, PushLanes } from "./push_lanes.ts";
+import { orAborted } from "./until_aborted.ts";
 import { createWindow, type Window } from "./window.ts";
 
 const sweepMs = 250;
@@ -286,13 +287,7 @@ class Push {
 
   /** The work's result, or the failure of the push as soon as there is one. */
   #or<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.#end;
-    return new Promise((resolve, reject) => {
-      const leave = () => reject(signal.reason);
-      if (signal.aborted) leave();
-      else signal.addEventListener("abort", leave, { once: true });
-      work.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
-    });
+    return orAborted(work, this.#end.signal);
   }
 
   async #sweep(): Promise<void> {

@@ -10,6 +10,7 @@ import { codecOf } from "../../shared/block/cid.ts";
 import type { CopyLedger } from "./copies.ts";
 import { copiesMinimum, type RingView, targetsOf } from "./place.ts";
 import type { Flight, LanePorts, PushLanes } from "./push_lanes.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 const haveTimeoutMs = 10_000;
 const wantTimeoutMs = 10_000;
@@ -111,7 +112,8 @@ async function heldBy(
     if (pause > 0) await ports.clock.sleep(pause, signal);
     if (!ports.ring.isUsable(query.peer)) break;
     const options = { timeoutMs: haveTimeoutMs, signal, lease: true };
-    const answer = await ports.exchange.have(query.peer, cids, options);
+    const answer = await untilAborted(ports.exchange.have(query.peer, cids, options), signal);
+    if (answer === undefined) break;
     if (answer.ok) {
       if (answer.held.includes(false)) work.lanes.exclude(query.peer);
       return answer.held;
@@ -142,8 +144,9 @@ async function bytesOf(work: CopyWork, row: number): Promise<Uint8Array | undefi
   const local = await ports.store.get(cid);
   if (local !== undefined) return local;
   for (const peer of ledger.holdersOf(row)) {
-    const outcome = await ports.exchange.want(peer, cid, { timeoutMs: wantTimeoutMs, signal });
-    if (outcome.ok) return outcome.bytes;
+    const wanted = ports.exchange.want(peer, cid, { timeoutMs: wantTimeoutMs, signal });
+    const outcome = await untilAborted(wanted, signal);
+    if (outcome?.ok) return outcome.bytes;
   }
   return undefined;
 }

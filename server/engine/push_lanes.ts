@@ -11,8 +11,9 @@
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { pauseMs, pushBehindMs, pushStallMs, putsPerPeerMax } from "../../shared/base/limits.ts";
 import type { BlockKind, BlockStore } from "../../shared/block/block_store.ts";
-import type { BlockExchange, OfferOutcome } from "../net/block_exchange.ts";
+import type { BlockExchange } from "../net/block_exchange.ts";
 import type { Clock } from "./clock.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** A bound, not a judgement: a full window on a slow line takes minutes, sweep() judges. */
 const putTimeoutMs = 300_000;
@@ -209,18 +210,4 @@ function isBehind(lane: Lane, now: number): boolean {
     if (outpaced || late || stalled) return true;
   }
   return false;
-}
-
-/** The outcome, or undefined as soon as the signal aborts, whether or not the peer ever answers. */
-function untilAborted(
-  put: Promise<OfferOutcome>,
-  signal: AbortSignal,
-): Promise<OfferOutcome | undefined> {
-  return new Promise((resolve, reject) => {
-    const leave = () => resolve(undefined);
-    if (signal.aborted) return leave();
-    signal.addEventListener("abort", leave, { once: true });
-    put.then(resolve, (cause) => signal.aborted ? leave() : reject(cause))
-      .finally(() => signal.removeEventListener("abort", leave));
-  });
 }
