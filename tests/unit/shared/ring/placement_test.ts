@@ -85,7 +85,7 @@ Deno.test("placement() gives shares by capacity when zones are equal", () => {
   }
 });
 
-Deno.test("placement() fills a zone that is too small to its share, and balanceOf() says so", () => {
+Deno.test("placement() fills a small zone to its share, and balanceOf() says so", () => {
   for (const seed of seeds) {
     const members = membersOf({
       count: 9,

@@ -234,7 +234,7 @@ Deno.test("step() takes back a killed node that restarts, over what was said of 
   }
 });
 
-Deno.test("step() of a node that wakes to a dead world ends its pause, then sees the deaths", () => {
+Deno.test("step() of a node that wakes to a dead world ends its pause and sees it", () => {
   const world = new World({ nodes: 2, seed: 1 });
   world.run(3_000);
   world.stop(at(world, 0));
