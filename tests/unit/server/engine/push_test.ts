@@ -76,6 +76,7 @@ const survivable: readonly Manner[] = [
   "dead",
   "unreachable",
   "stalled",
+  "deaf",
   "busy",
   "slow",
   "forgetful",

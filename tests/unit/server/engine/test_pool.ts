@@ -20,7 +20,8 @@ export type Manner =
   | "well"
   | "dead" // unreachable, and known as dead
   | "unreachable" // unreachable, though still believed alive
-  | "stalled" // answers nothing
+  | "stalled" // answers nothing before the deadline
+  | "deaf" // answers nothing, ever, whatever the deadline and the signal
   | "lying" // serves other bytes than asked for
   | "slow" // takes a second for each block
   | "busy" // turns down two of three requests
@@ -143,6 +144,7 @@ function createExchange(nodes: ReadonlyMap<NodeId, TestNode>, clock: Clock): Blo
       await clock.sleep(options.timeoutMs, options.signal);
       return "timeout" as const;
     }
+    if (node.manner === "deaf") await new Promise<never>(() => {});
     if (node.manner === "slow") await clock.sleep(1_000, options.signal);
     if (node.manner === "busy" && turns++ % 3 !== 0) return "busy" as const;
     return undefined;
