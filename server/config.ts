@@ -44,7 +44,7 @@ type GivenSettings = Partial<Record<SettingKey, Given>>;
 const keys = Object.keys(settingTable) as SettingKey[];
 const keyOfFlag = new Map<string, SettingKey>(keys.map((key) => [settingTable[key].flag, key]));
 
-/** Resolves and checks all settings. @throws {SkyringError} bad_setting, with name, value, origin */
+/** Resolves and checks all settings. @throws {SkyringError} bad_setting: name, value, origin */
 export function resolveConfig(sources: ConfigSources): Config {
   const flags = readFlags(sources.args);
   const environment = readEnvironment(sources.environment);

@@ -46,7 +46,10 @@ export interface Seat {
   readonly info: FolderInfo;
 }
 
-/** Takes a seat. `now` in ms since the epoch. @throws {SkyringError} locked, bad_setting, disk_failed */
+/**
+ * Takes a seat. `now` in ms since the epoch.
+ * @throws {SkyringError} locked, bad_setting, disk_failed
+ */
 export async function takeSeat(config: Config, now: () => number): Promise<Seat> {
   const { name, index, lock } = await takeFolder(config);
   try {

@@ -32,7 +32,7 @@ const durationUnits: Readonly<Record<string, number>> = {
 export const sizeExamples = "a size such as 512MiB, 2GB or a number of bytes";
 export const durationExamples = "a duration such as 500ms, 30s, 10m, 24h or 7d";
 
-/** Reads a size: a number with B, kB, MB, GB, TB, PB, KiB ... PiB or nothing, in any case. @returns bytes */
+/** Reads a size: a number with B, kB ... PB, KiB ... PiB or nothing, in any case. @returns bytes */
 export function parseSize(text: string): Read {
   return readWithUnit(text, byteUnits);
 }

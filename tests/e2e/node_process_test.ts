@@ -70,7 +70,7 @@ async function refusal(args: string[]): Promise<{ code: number; err: string }> {
   return { code, err: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("node says how to reach it, can be found, and ends with 0 by SIGTERM", async () => {
+Deno.test("node says how to reach it, is found, and ends by SIGTERM", async () => {
   await withNode([], async ({ child, output }, folder) => {
     const data = join(folder, "d");
     await until("its lock", async () => (await holderOf(data))?.http !== null);
@@ -107,7 +107,7 @@ Deno.test("node refuses bad settings with exit code 2 and the reason", async () 
   assert.match((await refusal(["--prot=1"])).err, /did you mean --port\?/);
 });
 
-Deno.test("node refuses a data folder outside its rights with the line that allows it", async () => {
+Deno.test("node refuses a folder outside its rights, with the line that allows it", async () => {
   const { code, err } = await refusal(["--data", "/nowhere/a b", "--port=0"]);
   assert.equal(code, 2);
   assert.match(err, /Cannot use data folder \/nowhere\/a b: this process may not write there/);

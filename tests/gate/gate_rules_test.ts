@@ -97,18 +97,23 @@ Deno.test("oversizeFiles() finds long files and wide lines, but no links", () =>
   assert.deepEqual(found(oversizeFiles(sources)), ["server/long.ts:401", "server/wide.ts:1"]);
 });
 
-Deno.test("longFunctions() finds functions, methods and arrows over 70 lines", () => {
+Deno.test("longFunctions() finds functions over 70 lines, named inner ones counted apart", () => {
   const body = "  x();\n".repeat(69);
+  const half = "  x();\n".repeat(40);
   const sources = tree({
     "server/a.ts": `function long() {\n${body}}\n`,
     "server/b.ts": `const long = () => {\n${body}};\n`,
     "server/c.ts": `class C {\n  m() {\n${body}  }\n}\n`,
     "server/d.ts": `function fits() {\n${"  x();\n".repeat(68)}}\n`,
+    "server/e.ts": `function factory() {\n  const f = () => {\n${half}  };\n` +
+      `  function g() {\n${half}  }\n  return { f, g, h() {\n${half}  } };\n}\n`,
+    "server/f.ts": `function nested() {\n  x(() => {\n${half}  });\n  x(() => {\n${half}  });\n}\n`,
   });
   assert.deepEqual(found(longFunctions(sources)), [
     "server/a.ts:1",
     "server/b.ts:1",
     "server/c.ts:2",
+    "server/f.ts:1",
   ]);
 });
 
