@@ -149,13 +149,14 @@ class SkyringHost implements Host {
   async start(): Promise<readonly string[]> {
     assert(this.#node === undefined, "a network starts once");
     const { group, mdns } = this.#options;
+    const scope = this.#keys.proofs.length === 0 ? "loopback" : "lan";
     const node = await createNode({
       privateKey: this.#options.privateKey,
       listen: this.#options.listen,
       announce: this.#options.announce,
       upgrade: this.#options.upgrade,
       profile: this.#options.profile,
-      mdnsTag: mdns ? mdnsTag(group) : undefined,
+      discovery: mdns ? { tag: discoveryTag(group), scope } : undefined,
       gossipGate: async (connection) => {
         const standing = await this.#admission.settled(connection);
         return standing.kind === "admitted" && standing.role === "member";
@@ -273,7 +274,9 @@ class SkyringHost implements Host {
       dialableAddress(address.toString()) !== undefined && this.#isAllowed(address)
     );
     if (id === this.self || usable.length === 0) return;
-    const addresses = usable.map((address) => address.toString());
+    const addresses = usable.map((address) =>
+      addressPeerId(address) === undefined ? `${address}/p2p/${id}` : address.toString()
+    );
     for (const listener of this.#discoveries) listener({ id, addresses });
   }
 
@@ -332,9 +335,9 @@ function signalOption(signal: AbortSignal | undefined): { signal?: AbortSignal }
   return signal === undefined ? {} : { signal };
 }
 
-/** mDNS names are public: the group's name goes in as a hash. */
-function mdnsTag(group: string): string {
-  return `_skyring-${toHex(sha256Text(group)).slice(0, 7)}._udp.local`;
+/** Names of discovery are public: the group's own goes in as a hash. */
+function discoveryTag(group: string): string {
+  return `_skyring-${toHex(sha256Text(group)).slice(0, 7)}`;
 }
 
 function unreachable(label: string, reason: string, cause?: unknown): SkyringError {

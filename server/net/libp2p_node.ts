@@ -4,7 +4,7 @@
 
 import { gossipsub } from "@libp2p/gossipsub";
 import { identify } from "@libp2p/identify";
-import type { Connection, PrivateKey, StreamMuxerFactory } from "@libp2p/interface";
+import type { Connection, PeerDiscovery, PrivateKey, StreamMuxerFactory } from "@libp2p/interface";
 import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
 import { mdns } from "@libp2p/mdns";
 import { noise } from "@libp2p/noise";
@@ -26,6 +26,7 @@ import {
 } from "../../shared/base/limits.ts";
 import { dialOrder } from "./address.ts";
 import { type Gate, gatedComponents } from "./gated_registrar.ts";
+import { loopbackDiscovery } from "./loopback_discovery.ts";
 import { type SelfSighting, watchedEncrypter } from "./self_watch.ts";
 import type { UpgradePort } from "./upgrade_listener.ts";
 import { websocketTransport } from "./websocket_transport.ts";
@@ -39,8 +40,8 @@ export interface Libp2pOptions {
   readonly listen: readonly string[];
   readonly announce: readonly string[];
   readonly upgrade: UpgradePort | undefined;
-  /** mDNS service name, or none. */
-  readonly mdnsTag: string | undefined;
+  /** Where peers of the same tag are looked for, if anywhere. */
+  readonly discovery: { readonly tag: string; readonly scope: "lan" | "loopback" } | undefined;
   readonly profile: "local" | "normal";
   /** Whether a connection may take part in gossip (members only) or the DHT. */
   readonly gossipGate: Gate;
@@ -51,6 +52,9 @@ export interface Libp2pOptions {
 }
 
 type GossipComponents = Parameters<ReturnType<typeof gossipsub>>[0];
+type DiscoveryComponents =
+  & Parameters<ReturnType<typeof mdns>>[0]
+  & Parameters<ReturnType<typeof loopbackDiscovery>>[0];
 type DhtComponents = Parameters<ReturnType<typeof kadDHT>>[0];
 
 /** A libp2p node, not started. */
@@ -100,9 +104,7 @@ export async function createNode(options: Libp2pOptions) {
       pingInterval: 10_000,
       pingTimeout: { minTimeout: 20_000, maxTimeout: 30_000 },
     },
-    ...(options.mdnsTag === undefined
-      ? {}
-      : { peerDiscovery: [mdns({ serviceTag: options.mdnsTag, interval: mdnsIntervalMs })] }),
+    peerDiscovery: discoveryOf(options.discovery),
     services: {
       identify: identify({ maxInboundStreams: 2, maxOutboundStreams: 2 }),
       ping: ping({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
@@ -119,6 +121,14 @@ export type SkyringLibp2p = Awaited<ReturnType<typeof createNode>>;
 /** Round trip that the library measured on a connection, if it has. */
 export function roundTripOf(connection: Connection): number | undefined {
   return connection.rtt;
+}
+
+function discoveryOf(
+  discovery: Libp2pOptions["discovery"],
+): ((components: DiscoveryComponents) => PeerDiscovery)[] {
+  if (discovery === undefined) return [];
+  if (discovery.scope === "loopback") return [loopbackDiscovery(discovery.tag)];
+  return [mdns({ serviceTag: `${discovery.tag}._udp.local`, interval: mdnsIntervalMs })];
 }
 
 const muxer: () => StreamMuxerFactory = () =>
