@@ -7,7 +7,15 @@
 
 import { messageOf, SkyringError } from "../../shared/base/errors.ts";
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
-import { replicasDefault, wantsPerPeerMax } from "../../shared/base/limits.ts";
+import {
+  fetchHedgesMax,
+  fetchPatienceMs,
+  fetchRoundsMax,
+  fetchSearchMs,
+  fetchTimeoutMs,
+  replicasDefault,
+  wantsPerPeerMax,
+} from "../../shared/base/limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
 import { digestOf } from "../../shared/block/cid.ts";
 import {
@@ -24,11 +32,11 @@ import { untilAborted } from "./until_aborted.ts";
 
 const fetchLimits = {
   perPeerMax: wantsPerPeerMax,
-  hedgesMax: 8,
-  requestTimeoutMs: 10_000,
-  searchTimeoutMs: 5_000,
-  patienceMs: 30_000,
-  roundsMax: 2,
+  hedgesMax: fetchHedgesMax,
+  requestTimeoutMs: fetchTimeoutMs,
+  searchTimeoutMs: fetchSearchMs,
+  patienceMs: fetchPatienceMs,
+  roundsMax: fetchRoundsMax,
 } as const;
 /** What a holder without a rating is taken for. */
 const unknownMs = 50;

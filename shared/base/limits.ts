@@ -62,6 +62,16 @@ export const pullWindowBlocks = 48;
 export const pushWindowBlocks = 48;
 /** Leaf bytes in flight for one pull or push, whatever the leaf size. */
 export const transferWindowBytes = 16 * MiB;
+/** Second and third requests for late blocks of one pull: what haste may cost in bytes. */
+export const fetchHedgesMax = 8;
+/** A request for one block; a slow line has few of them in flight (fetch_peer.ts). */
+export const fetchTimeoutMs = 10_000;
+/** Asking everyone who holds a block. */
+export const fetchSearchMs = 5_000;
+/** How long after its first request a block may begin another round: then the pull fails. */
+export const fetchPatienceMs = 30_000;
+/** Rounds over holders that failed without a lie. */
+export const fetchRoundsMax = 2;
 /** Copies on their way to one node in one push. */
 export const putsPerPeerMax = 32;
 /** A node this far behind the others in a push is replaced by a stand-in. */
