@@ -5,6 +5,7 @@
 // over (point, id) is what fingerprints are built from and ranges are listed by.
 
 import { decode, encode } from "cborg";
+import type { Lineage } from "../../shared/base/ids.ts";
 import type { CatalogEntry, EntryMark } from "../../shared/record/catalog_entry.ts";
 import type { Ballot, RecordKey, RecordKind } from "../../shared/record/value.ts";
 import type { Database, Migrations, Statement } from "./database.ts";
@@ -22,7 +23,10 @@ export const catalogMigrations: Migrations = {
      ) WITHOUT ROWID;
      CREATE INDEX catalog_point ON catalog (point, id);
      CREATE INDEX catalog_incomplete ON catalog (kind, name) WHERE complete = 0;
-     CREATE TABLE catalog_compared (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);`,
+     CREATE TABLE catalog_compared (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);
+     CREATE TABLE catalog_lineage (
+       one INTEGER PRIMARY KEY CHECK (one = 1), lineage TEXT NOT NULL
+     );`,
   ],
 };
 
@@ -206,6 +210,19 @@ export function readComparedAt(database: Database): number | undefined {
 /** Notes the end of a full comparison. */
 export function putComparedAt(at: number): Statement {
   return { sql: "INSERT OR REPLACE INTO catalog_compared (one, at) VALUES (1, ?)", params: [at] };
+}
+
+/** The lineage whose records the catalog copies; undefined before the first. */
+export function readCatalogLineage(database: Database): Lineage | undefined {
+  return database.readOne<{ lineage: Lineage }>("SELECT lineage FROM catalog_lineage")?.lineage;
+}
+
+/** Notes whose records the catalog copies from now on. */
+export function putCatalogLineage(lineage: Lineage): Statement {
+  return {
+    sql: "INSERT OR REPLACE INTO catalog_lineage (one, lineage) VALUES (1, ?)",
+    params: [lineage],
+  };
 }
 
 /** Empties the catalog: another lineage, or copies too old to be trusted. */

@@ -52,7 +52,21 @@ export async function openIdentity(folder: string): Promise<Identity> {
   return identity;
 }
 
-/** Takes a new identity, durably; the old key is gone for good. @throws {SkyringError} disk_failed */
+/**
+ * Starts counted in a folder's identity file, with its peer id; undefined when there is none.
+ * @throws {SkyringError} corrupt, disk_failed
+ */
+export async function readStarts(
+  folder: string,
+): Promise<{ readonly id: NodeId; readonly starts: number } | undefined> {
+  const path = join(folder, identityFile);
+  const bytes = await readIfThere(path);
+  if (!bytes) return undefined;
+  const { key, boot } = parseIdentity(bytes, path);
+  return { id: asNodeId(peerIdFromPrivateKey(key).toString()), starts: boot };
+}
+
+/** Takes a new identity, durably; the old key is gone. @throws {SkyringError} disk_failed */
 export async function renewIdentity(folder: string): Promise<Identity> {
   return await makeIdentity(folder);
 }

@@ -328,3 +328,40 @@ export function ballotOf(bytes: Uint8Array): Ballot {
   const node = asNodeId(all.subarray(8, end).toString("utf8"));
   return [all.readUInt32BE(0), all.readUInt32BE(4), node, all.readUInt32BE(end + 1)];
 }
+
+/** Where a page of all rows of a lane ended. */
+export interface RegisterCursor {
+  readonly slot: number;
+  readonly key: Uint8Array;
+}
+
+/** One page of the committed rows of a lane, in order: keys with the version they carry. */
+export function readRegisterPage(
+  database: Database,
+  page: {
+    readonly lane: number;
+    readonly after: RegisterCursor | undefined;
+    readonly limit: number;
+  },
+): {
+  readonly rows: readonly { readonly key: string; readonly version: Ballot | null }[];
+  readonly next: RegisterCursor | undefined;
+} {
+  const after = page.after ?? { slot: -1, key: new Uint8Array(0) };
+  const rows = database.read<{ slot: number; key: Uint8Array; value: Uint8Array | null }>(
+    `SELECT slot, key, value FROM register_row WHERE lane = ? AND (slot, key) > (?, ?)
+       ORDER BY slot, key LIMIT ?`,
+    page.lane,
+    after.slot,
+    after.key,
+    page.limit,
+  );
+  const last = rows.at(-1);
+  return {
+    rows: rows.map(({ key, value }) => ({
+      key: Buffer.from(key).toString("utf8"),
+      version: value === null ? null : decodeValue(value)?.version ?? null,
+    })),
+    next: rows.length === page.limit && last ? { slot: last.slot, key: last.key } : undefined,
+  };
+}

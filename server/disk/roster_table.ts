@@ -72,6 +72,11 @@ export function loadAgreement(database: Database): SavedAgreement {
   }
 }
 
+/** The lane whose rows are this node's present registers. */
+export function loadLane(database: Database): number {
+  return database.readOne<{ lane: number }>("SELECT lane FROM agreement_node")?.lane ?? 0;
+}
+
 /** The statements of one write. @throws never */
 export function rosterStatements(write: RosterWrite): Statement[] {
   switch (write.kind) {

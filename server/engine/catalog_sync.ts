@@ -18,6 +18,7 @@ import { SkyringError } from "../../shared/base/errors.ts";
 import type { Prng } from "../../shared/base/prng.ts";
 import type { CatalogEntry, EntryMark } from "../../shared/record/catalog_entry.ts";
 import { sameFingerprint, type TreeRange } from "../../shared/record/fingerprint_tree.ts";
+import type { Roster } from "../../shared/ring/roster.ts";
 import {
   answerClaims,
   followAnswers,
@@ -33,7 +34,12 @@ import {
   encodeCatalogReply,
   encodeCatalogRequest,
 } from "../../shared/wire/catalog_message.ts";
-import { putComparedAt, readComparedAt } from "../disk/catalog_table.ts";
+import {
+  putCatalogLineage,
+  putComparedAt,
+  readCatalogLineage,
+  readComparedAt,
+} from "../disk/catalog_table.ts";
 import type { Database } from "../disk/database.ts";
 import type { Channel } from "../net/network.ts";
 import type { Catalog } from "./catalog.ts";
@@ -100,9 +106,17 @@ export class CatalogSync {
     this.#wake();
   }
 
-  /** Forgets that it was in step: the catalog was cleared. */
-  reset(): void {
-    this.#synced = false;
+  /** Takes note of a roster. Another lineage's records are not ours: the copies are dropped. */
+  async follow(roster: Pick<Roster, "lineage" | "parent">): Promise<void> {
+    const { catalog, database } = this.#options;
+    const before = readCatalogLineage(database);
+    if (before === roster.lineage) return;
+    // A lineage made by force carries its parent's registers on: their copies stay right.
+    if (before !== undefined && before !== roster.parent?.lineage) {
+      await catalog.clear();
+      this.#synced = false;
+    }
+    await database.write([putCatalogLineage(roster.lineage)]);
     this.#wake();
   }
 

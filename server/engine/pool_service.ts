@@ -43,6 +43,8 @@ export interface PoolPorts extends LinkPorts {
   readonly nodeName: string;
   /** Copies of a block unless a push says otherwise. */
   readonly replicas: number;
+  /** Throws not_ready before the first roster. */
+  readonly assertReadable: () => void;
   /** Throws read_only or not_ready while nothing may be written. */
   readonly assertWritable: () => void;
   /** Room for new files: throws full or metadata_full (507). */
@@ -59,6 +61,7 @@ export function createPool(ports: PoolPorts): Pool {
   const read = async (
     name: string,
   ): Promise<{ file: FileRecord; value: Value; stale: boolean }> => {
+    ports.assertReadable();
     const { value, stale } = await ports.records.read(fileKey(name));
     return { ...fileOf(name, value), stale };
   };
@@ -145,6 +148,7 @@ export function createPool(ports: PoolPorts): Pool {
     },
 
     async openCid(cid, signal) {
+      ports.assertReadable();
       const dag = await openDag(ports, cid, signal === undefined ? {} : { signal });
       const known = { cid, size: dag.size, blocks: 0, chunkBytes: 0, replicas: ports.replicas };
       const file: FileRecord = { ...known, writer: "" };
@@ -183,6 +187,7 @@ export function createPool(ports: PoolPorts): Pool {
     },
 
     async list(page) {
+      ports.assertReadable();
       const entries = ports.catalog.names("file", { ...page, limit: page.limit + 1 });
       const shown = entries.slice(0, page.limit).flatMap(({ key, value }) => {
         const file = decodeFileRecord(value.body);
@@ -201,7 +206,10 @@ export function createPool(ports: PoolPorts): Pool {
       return await blockRows(ports, { file, ...page, loadInner });
     },
 
-    block: (cid, signal) => fetchBlock(ports, cid, signal === undefined ? {} : { signal }),
+    async block(cid, signal) {
+      ports.assertReadable();
+      return await fetchBlock(ports, cid, signal === undefined ? {} : { signal });
+    },
   };
 }
 

@@ -1,0 +1,235 @@
+// The composition root: makes the parts of a node, starts them in order, and stops them in
+// reverse. No logic lives here.
+//
+//   node_disk (database, blocks, identity) -> node_network (HTTP port, libp2p, liveness,
+//   agreement) -> node_engines (catalog, records, pool) -> node_faces (HTTP app)
+
+import { SkyringError } from "../shared/base/errors.ts";
+import { createPrng } from "../shared/base/prng.ts";
+import type { Roster } from "../shared/ring/roster.ts";
+import type { Config } from "./config.ts";
+import { startProviding } from "./engine/provide.ts";
+import { startRecordSweep } from "./engine/record_sweep.ts";
+import type { WantedView } from "./engine/wanted.ts";
+import { Workers } from "./engine/workers.ts";
+import { createEventHub, type EventHub } from "./http/event_hub.ts";
+import type { Log } from "./log.ts";
+import { type NodeDisk, openNodeDisk } from "./node_disk.ts";
+import { makeEngines, type NodeEngines } from "./node_engines.ts";
+import { makeApp } from "./node_faces.ts";
+import { makeNetwork, type NodeNetwork } from "./node_network.ts";
+import type { RunningNode } from "./node_process.ts";
+import { createNodeView, type NodeView } from "./node_view.ts";
+import type { Seat } from "./seat.ts";
+
+interface NodeOptions {
+  readonly config: Config;
+  readonly seat: Seat;
+  readonly log: Log;
+}
+
+/** Everything made, nothing started. */
+interface NodeParts extends NodeOptions {
+  readonly disk: NodeDisk;
+  readonly network: NodeNetwork;
+  readonly engines: NodeEngines;
+  readonly workers: Workers;
+  readonly view: NodeView;
+  readonly events: EventHub;
+  /** HTTP base URL once it listens. */
+  readonly reach: { http: string | null };
+  readonly fail: (error: unknown) => void;
+}
+
+const viewEveryMs = 500;
+
+/** Opens and starts a node. @throws {SkyringError} corrupt, disk_failed, bad_setting, conflict */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const exit = Promise.withResolvers<number>();
+  const fail = (error: unknown) => {
+    options.log.error("node_failed", { error });
+    exit.resolve(1);
+  };
+  const disk = await openNodeDisk({
+    folder: options.seat.lock.folder,
+    capacityBytes: options.config.capacity,
+    now: Date.now,
+    log: options.log,
+    onFailed: fail,
+  });
+  const parts = await makeParts(options, { disk, fail }).catch(async (error) => {
+    await disk.stop();
+    throw error;
+  });
+  const stopping: (() => unknown)[] = [() => disk.stop()];
+  const stop = async () => {
+    for (const stopPart of stopping.splice(0).reverse()) await stopPart();
+    exit.resolve(0);
+  };
+  try {
+    await startParts(parts, stopping);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const { identity: { id, bootId } } = disk;
+  const { reach, network } = parts;
+  const p2p = network.host.addresses();
+  return { id, bootId, http: reach.http ?? "", p2p, line: null, exited: exit.promise, stop };
+}
+
+async function makeParts(
+  options: NodeOptions,
+  given: { readonly disk: NodeDisk; readonly fail: (error: unknown) => void },
+): Promise<NodeParts> {
+  const { config, seat, log } = options;
+  const { disk, fail } = given;
+  const reach: NodeParts["reach"] = { http: null };
+  const prng = createPrng(crypto.getRandomValues(new Int32Array(1))[0] ?? 1);
+  const workers = new Workers((name, error) => log.warn("worker_failed", { name, error }));
+  const network = await makeNetwork({ ...options, disk, prng, fail });
+  const shared = { ...options, disk, network, workers };
+  const engines = await makeEngines({
+    ...{ ...shared, prng },
+    assertWritable: () => assertWritable(view, network),
+  });
+  const wanted: WantedView = { known: true, missing: 0, surplus: 0 };
+  const view = createNodeView({
+    name: seat.name,
+    group: config.group,
+    zone: seat.zone,
+    bootId: disk.identity.bootId,
+    network: network.host,
+    store: engines.store,
+    netmap: network.netmap,
+    agreement: network.agreement,
+    catalog: engines.catalog,
+    sync: engines.sync,
+    ...{ workers, wanted, now: Date.now },
+    http: () => reach.http,
+    line: () => null,
+  });
+  const events = createEventHub({ boot: disk.identity.bootId, now: Date.now });
+  network.serve(makeApp({ ...shared, engines, view, events, http: () => reach.http }));
+  return { ...shared, engines, view, events, reach, fail };
+}
+
+/** Starts everything; what must be stopped is pushed to `stopping` as it starts. */
+async function startParts(parts: NodeParts, stopping: (() => unknown)[]): Promise<void> {
+  const { network, engines, workers, seat, config, disk } = parts;
+  const { http, host, swim, netmap, agreement } = network;
+  connect(parts);
+  stopping.push(() => http.stop());
+  const port = await http.start();
+  const scheme = config.tlsCert === undefined ? "http" : "https";
+  const name = ["0.0.0.0", "::"].includes(config.host) ? "127.0.0.1" : config.host;
+  parts.reach.http = config.advertise.find((one) => one.startsWith("http")) ??
+    `${scheme}://${name.includes(":") ? `[${name}]` : name}:${port}`;
+  stopping.push(() => host.stop());
+  await host.start();
+  stopping.push(() => engines.exchange.stop());
+  swim.start();
+  stopping.push(() => swim.stop({ clean: true }));
+  const saved = agreement.roster();
+  if (saved !== undefined) await adopt(parts, saved);
+  const { capacityBytes: capacity } = disk.blocks.use();
+  const salt = [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const founds = saved === undefined && seat.join.length === 0;
+  agreement.start({ kind: founds ? "found" : "join", capacity, zone: seat.zone, salt });
+  stopping.push(() => agreement.stop());
+  stopping.push(async () => {
+    await workers.stop();
+    engines.sync.stop();
+    await engines.catalog.settled();
+  });
+  await startLoops(parts);
+  const timer = setInterval(() => refresh(parts), viewEveryMs);
+  stopping.push(() => clearInterval(timer), () => parts.events.stop());
+  parts.log.info("node_started", {
+    id: disk.identity.id,
+    members: netmap.roster()?.members.length,
+  });
+}
+
+async function startLoops(parts: NodeParts): Promise<void> {
+  const { network: { host, netmap }, engines, workers, disk: { database }, config, view } = parts;
+  const { catalog, records } = engines;
+  engines.mesh.start();
+  await engines.sync.start();
+  engines.inner.start();
+  startRecordSweep({
+    ...{ database, catalog, workers },
+    ready: () => view.ready().ready,
+    read: (key) => records.read(key),
+  });
+  if (!config.public) return;
+  startProviding({
+    ...{ catalog, workers, ring: netmap, now: Date.now },
+    providers: host.providers,
+  });
+}
+
+/** What one part tells another. */
+function connect(parts: NodeParts): void {
+  const { network: { host, swim, netmap, agreement }, engines, events, log, fail } = parts;
+  const trouble = (event: string) => (error: unknown) => log.warn(event, { error });
+  agreement.onRoster((roster) => void adopt(parts, roster).catch(trouble("roster_not_followed")));
+  agreement.onDecided((key, value) =>
+    void engines.records.decided(key, value).catch(trouble("catalog_merge_failed"))
+  );
+  host.onDiscovered((found) => engines.mesh.discovered(found));
+  host.onPeer((event) => {
+    if (event.kind === "gone") swim.lost(event.id);
+    if (event.kind === "refused") log.warn("peer_refused", { ...event });
+    if (event.kind === "copied_identity") fail(copied(parts, event.address));
+    if (event.kind === "admitted") engines.sync.wake();
+  });
+  netmap.onEvent((event) => {
+    if (event.kind === "profile") engines.mesh.wake();
+    if (event.kind !== "state") return;
+    log.info("member_state", { id: event.id, state: event.state });
+    events.publish("member", { id: event.id, state: event.state });
+  });
+  engines.catalog.onChange((changes) => {
+    for (const { entry: { key, value } } of changes) {
+      if (key.kind !== "file") continue;
+      events.publish("file", { name: key.name, deleted: value.deleted });
+    }
+  });
+}
+
+async function adopt({ network, engines, log, events }: NodeParts, roster: Roster): Promise<void> {
+  network.netmap.setRoster(roster);
+  const members = roster.members.length;
+  log.info("roster_adopted", { epoch: roster.epoch, members });
+  events.publish("member", { epoch: roster.epoch, members });
+  engines.mesh.wake();
+  await engines.sync.follow(roster);
+}
+
+/** Keeps the phase and the profile that others see up to date. */
+function refresh({ view, network, events, log }: NodeParts): void {
+  if (view.update()) {
+    const { phase, because } = view.profile().phase;
+    log.info("phase", { phase, because });
+    events.publish("phase", { phase, because });
+  }
+  network.swim.setProfile(view.profile());
+}
+
+function assertWritable(view: NodeView, { agreement }: NodeNetwork): void {
+  const ready = view.ready();
+  if (ready.ready) return;
+  const code = agreement.status().readOnly ? "read_only" : "not_ready";
+  throw new SkyringError(code, `Cannot change files: ${ready.reason}`, { retriable: true });
+}
+
+function copied({ seat }: NodeParts, address: string): SkyringError {
+  const { folder } = seat.lock;
+  return new SkyringError(
+    "copied_identity",
+    `Cannot go on: another process at ${address} runs with a copy of data folder ${folder}`,
+    { data: { folder, address } },
+  );
+}

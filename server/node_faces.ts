@@ -1,0 +1,91 @@
+// The faces of a node: the HTTP app over its parts.
+
+import { createHmac } from "node:crypto";
+import type { Cid } from "../shared/base/ids.ts";
+import { encodeInvite, inviteAddressesMax } from "../shared/wire/invite.ts";
+import type { Config } from "./config.ts";
+import type { Workers } from "./engine/workers.ts";
+import { createApp } from "./http/app.ts";
+import type { EventHub } from "./http/event_hub.ts";
+import type { App } from "./http/routes.ts";
+import type { Provider, Services } from "./http/services.ts";
+import type { Log } from "./log.ts";
+import type { Host } from "./net/host.ts";
+import type { NodeDisk } from "./node_disk.ts";
+import type { NodeEngines } from "./node_engines.ts";
+import type { NodeNetwork } from "./node_network.ts";
+import { type NodeView, version } from "./node_view.ts";
+import { isLoopback, type Seat } from "./seat.ts";
+
+export interface NodeFacesOptions {
+  readonly config: Config;
+  readonly seat: Seat;
+  readonly log: Log;
+  readonly disk: NodeDisk;
+  readonly network: NodeNetwork;
+  readonly engines: NodeEngines;
+  readonly workers: Workers;
+  readonly view: NodeView;
+  readonly events: EventHub;
+  readonly http: () => string | null;
+}
+
+const providersMax = 20;
+
+/** The HTTP app of a node. */
+export function makeApp(options: NodeFacesOptions): App {
+  const { config, seat, log, disk, network, engines, workers, view, events } = options;
+  const services: Services = {
+    ...{ pool: engines.pool, events, now: Date.now },
+    log: (event, fields) => log.debug(event, fields),
+    config: {
+      version,
+      port: seat.port,
+      loopback: isLoopback(config.host),
+      token: seat.token ?? null,
+      allowHosts: config.allowHosts.map((name) => name.toLowerCase()),
+      tls: config.tlsCert !== undefined,
+      isPublic: config.public,
+    },
+    status: () => view.status(),
+    nodes: () => view.nodes(),
+    ready: () => view.ready(),
+    ring: () => view.ring(),
+    peers: () => network.host.peers(),
+    workers: {
+      list: () => workers.snapshot(),
+      pause: (name) => workers.setPaused(name, true),
+      resume: (name) => workers.setPaused(name, false),
+    },
+    invite: () => Promise.resolve(inviteOf(options)),
+    holds: (cid) => disk.blocks.has(cid),
+    shareKey: shareKeyOf(options),
+    ...(config.public
+      ? { providers: (cid, signal) => providersOf(network.host, cid, signal) }
+      : {}),
+  };
+  return createApp(services);
+}
+
+/** Addresses beyond loopback first; a group on loopback alone has only those. */
+function inviteOf({ config, seat, network, http }: NodeFacesOptions): string {
+  const url = http();
+  const given = [...config.advertise, ...network.host.addresses(), ...(url === null ? [] : [url])];
+  const beyond = given.filter((address) => !/\/127\.|\/::1|localhost|\/\/127\./.test(address));
+  const addresses = [...new Set(beyond.length > 0 ? beyond : given)].slice(0, inviteAddressesMax);
+  return encodeInvite({ group: config.group, addresses, secret: seat.secrets?.[0] });
+}
+
+/** The same on all nodes of a group: links made by one are honoured by all. */
+function shareKeyOf({ config, seat }: NodeFacesOptions): Uint8Array {
+  const secret = seat.secrets?.[0] ?? "loopback";
+  return createHmac("sha256", secret).update(`skyring share\0${config.group}`).digest();
+}
+
+async function providersOf(host: Host, cid: Cid, signal: AbortSignal): Promise<Provider[]> {
+  const found: Provider[] = [];
+  for await (const one of host.providers.findProviders(cid, { signal, limit: providersMax })) {
+    found.push(one);
+  }
+  return found;
+}

@@ -1,0 +1,138 @@
+// The network side of a node, made but not started: the HTTP port with its app slot, libp2p on
+// it and on TCP, liveness, the netmap and the agreement that feeds it.
+
+import { readFileSync } from "node:fs";
+import type { NodeId } from "../shared/base/ids.ts";
+import type { Prng } from "../shared/base/prng.ts";
+import type { Config } from "./config.ts";
+import { type AgreementDriver, createAgreementDriver } from "./engine/agreement_driver.ts";
+import { createNetmap, type Netmap } from "./engine/netmap.ts";
+import type { App } from "./http/routes.ts";
+import { createHttpServer, type HttpServer } from "./http/server.ts";
+import type { Log } from "./log.ts";
+import { createHost, type Host } from "./net/host.ts";
+import { swimChannelLimits, SwimDriver } from "./net/swim_driver.ts";
+import type { NodeDisk } from "./node_disk.ts";
+import { isLoopback, type Seat } from "./seat.ts";
+
+export interface NodeNetworkOptions {
+  readonly config: Config;
+  readonly seat: Seat;
+  readonly log: Log;
+  readonly disk: NodeDisk;
+  readonly prng: Prng;
+  readonly fail: (error: unknown) => void;
+}
+
+export interface NodeNetwork {
+  readonly self: NodeId;
+  readonly http: HttpServer;
+  /** Takes the app that answers requests; before it, they get 503. */
+  serve(app: App): void;
+  readonly host: Host;
+  readonly swim: SwimDriver;
+  readonly netmap: Netmap;
+  readonly agreement: AgreementDriver;
+}
+
+/** Makes the network of a node. @throws {SkyringError} bad_setting */
+export async function makeNetwork(options: NodeNetworkOptions): Promise<NodeNetwork> {
+  const { disk: { identity, database }, log, prng, fail } = options;
+  const self = identity.id;
+  const { http, serve } = makeHttp(options);
+  const host = await makeHost(options, { http, origins: () => netmap });
+  const swim = new SwimDriver({
+    ...{ self, boot: identity.boot, prng, log },
+    channel: host.channel("swim", swimChannelLimits),
+  });
+  const netmap: Netmap = createNetmap({
+    liveness: swim,
+    wallNow: Date.now,
+    now: () => performance.now(),
+  });
+  const agreement = createAgreementDriver({
+    ...{ self, boot: identity.boot, database, network: host, now: Date.now, onFailed: fail },
+    seed: prng.int(2 ** 31),
+    opinions: opinionsOf(netmap, host, options.config.graceMs),
+    onBadMessage: (from, reason) => log.warn("agreement_bad_message", { from, reason }),
+  });
+  return { self, http, serve, host, swim, netmap, agreement };
+}
+
+function makeHttp({ config, seat, log }: NodeNetworkOptions) {
+  let app: App | undefined;
+  const tls = config.tlsCert === undefined || config.tlsKey === undefined ? {} : {
+    tls: {
+      cert: readFileSync(config.tlsCert, "utf8"),
+      key: readFileSync(config.tlsKey, "utf8"),
+    },
+  };
+  const http = createHttpServer(
+    async (request, connection) =>
+      await app?.fetch(request, connection) ?? new Response("starting\n", { status: 503 }),
+    {
+      host: config.host,
+      port: seat.port,
+      log: (event, fields) => log.debug(event, fields),
+      ...tls,
+    },
+  );
+  const serve = (served: App) => {
+    app = served;
+  };
+  return { http, serve };
+}
+
+async function makeHost(
+  { config, seat, disk: { identity } }: NodeNetworkOptions,
+  { http, origins }: { http: HttpServer; origins: () => Netmap },
+): Promise<Host> {
+  return await createHost({
+    group: config.group,
+    privateKey: identity.privateKey,
+    secrets: seat.secrets ?? [],
+    bootId: identity.bootId.slice(0, 16),
+    listen: [listenAddress(config.host, seat.p2pPort)],
+    announce: config.advertise.filter((address) => address.startsWith("/")),
+    upgrade: {
+      server: http.node,
+      allowOrigin: (origin) => origin === undefined || isOwnOrigin(origin, seat, origins()),
+    },
+    mdns: !config.noMdns,
+    public: config.public,
+    profile: isLoopback(config.host) ? "local" : "normal",
+  });
+}
+
+/** A page may open a socket only if this node or another member served it. */
+function isOwnOrigin(origin: string, seat: Seat, netmap: Netmap): boolean {
+  if (!URL.canParse(origin)) return false;
+  const { hostname, port, origin: given } = new URL(origin);
+  if (isLoopback(hostname) && port === String(seat.port)) return true;
+  return netmap.snapshot().some(({ http }) =>
+    http !== null && URL.canParse(http) && new URL(http).origin === given
+  );
+}
+
+function opinionsOf(netmap: Netmap, host: Host, graceMs: number) {
+  return {
+    alive: () => [...new Set([host.self, ...netmap.alive(), ...host.connected()])],
+    overdue: () =>
+      (netmap.roster()?.members ?? []).map(({ id }) => id)
+        .filter((id) => (netmap.deadFor(id) ?? 0) > graceMs),
+    reports: () =>
+      (netmap.roster()?.members ?? []).flatMap(({ id }) => {
+        const profile = netmap.profileOf(id);
+        if (profile === undefined) return [];
+        return [{ id, epoch: profile.epoch, arriving: profile.arriving }];
+      }),
+  };
+}
+
+function listenAddress(host: string, port: number): string {
+  const bare = host.replace(/^\[|\]$/g, "");
+  if (bare === "localhost") return `/ip4/127.0.0.1/tcp/${port}`;
+  return `/${
+    bare.includes(":") ? "ip6" : /^[\d.]+$/.test(bare) ? "ip4" : "dns"
+  }/${bare}/tcp/${port}`;
+}
