@@ -8,6 +8,7 @@ import { codecOf, parseCid, parseCidBytes } from "../../../../shared/block/cid.t
 import { createMemoryStore } from "../../../../shared/block/memory_store.ts";
 import { openDag } from "../../../../server/engine/pull.ts";
 import { createTestPool, inVirtualTime } from "./test_pool.ts";
+import { needing } from "../../../gate/needs.ts";
 
 const vectors = Deno.env.get("SKYRING_VECTORS");
 
@@ -35,8 +36,10 @@ function blocksOf(car: Uint8Array): [Cid, Uint8Array][] {
 }
 
 Deno.test({
-  name: "openDag() meets hostile DAGs with an error, or reads them right, within a budget",
-  ignore: vectors === undefined,
+  ...needing(
+    ["vectors"],
+    "openDag() meets hostile DAGs with an error, or reads them right, within a budget",
+  ),
   fn: () =>
     inVirtualTime(async (clock) => {
       const folder = `${vectors}/hostile`;

@@ -8,6 +8,7 @@ import {
   type Frame,
   type FrameFault,
 } from "../../../../shared/wire/frame.ts";
+import { needing } from "../../../gate/needs.ts";
 
 const payloadBytesMax = 1_000;
 
@@ -105,8 +106,7 @@ Deno.test("encodeFrameHeader() is the start of encodeFrame()", () => {
 
 const vectors = Deno.env.get("SKYRING_VECTORS");
 Deno.test({
-  name: "createFrameScanner() makes no frame of the public hostile byte strings",
-  ignore: vectors === undefined,
+  ...needing(["vectors"], "createFrameScanner() makes no frame of the public hostile byte strings"),
   fn() {
     const { frames }: { frames: { hex: string; what: string }[] } = JSON.parse(
       Deno.readTextFileSync(`${vectors}/hostile/frames.json`),
