@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import type { Connection } from "@libp2p/interface";
 import { CID } from "multiformats/cid";
-import * as digest from "multiformats/hashes/digest";
-import { asCid, asNodeId, type Cid } from "../../../../shared/base/ids.ts";
+import { asNodeId } from "../../../../shared/base/ids.ts";
 import { KiB, MiB } from "../../../../shared/base/limits.ts";
 import type { BlockStore } from "../../../../shared/block/block_store.ts";
 import { createMemoryStore } from "../../../../shared/block/memory_store.ts";
@@ -11,22 +9,12 @@ import { blockFrame, encodeCredit } from "../../../../shared/wire/block_message.
 import { encodeFrame } from "../../../../shared/wire/frame.ts";
 import { type BlockDriver, createBlockDriver } from "../../../../server/net/block_driver.ts";
 import type { Host } from "../../../../server/net/host.ts";
+import { makeBlock } from "./made_block.ts";
 import { makeRawPeer, rawDial, record } from "./raw_peer.ts";
 import { addressOf, type TestHostOptions, until, withHosts } from "./test_hosts.ts";
 
 const protocol = "/skyring/test/block/1.0.0";
 const options = { timeoutMs: 5_000 };
-
-function makeBlock(bytes: number, seed: number): { cid: Cid; bytes: Uint8Array } {
-  const content = new Uint8Array(bytes).fill(seed);
-  new DataView(content.buffer).setUint32(0, seed);
-  return { cid: cidOf(content), bytes: content };
-}
-
-function cidOf(content: Uint8Array): Cid {
-  const hash = createHash("sha256").update(content).digest();
-  return asCid(CID.createV1(0x55, digest.create(0x12, hash)).toString());
-}
 
 interface Node {
   readonly host: Host;

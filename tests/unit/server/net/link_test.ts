@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { streamPair } from "@libp2p/utils";
+import { createFrameGatherer, encodeFrame, type Frame } from "../../../../shared/wire/frame.ts";
+import { createLink } from "../../../../server/net/link.ts";
+import { until } from "./test_hosts.ts";
+
+async function makePair(options: { queueMax?: number; deadlineMs?: number } = {}) {
+  const [near, far] = await streamPair();
+  const frames: Frame[] = [];
+  const closings: string[] = [];
+  const link = createLink(near, {
+    sink: createFrameGatherer({ onFrame: (frame) => frames.push(frame) > 0 }),
+    payloadBytesMax: 1_024,
+    queueMax: options.queueMax ?? 8,
+    deadlineMs: options.deadlineMs ?? 5_000,
+    onClosed: (reason) => closings.push(reason),
+  });
+  return { link, far, frames, closings };
+}
+
+const frame = encodeFrame({ kind: 1, id: 2, payload: new Uint8Array(100) });
+
+Deno.test("createLink() closes once, with the reason, when a frame does not end in time", async () => {
+  const { link, far, closings } = await makePair({ deadlineMs: 50 });
+  far.send(frame.subarray(0, 60));
+  await until(() => closings.length > 0, { what: "closed" });
+  link.close("again");
+  assert.deepEqual(closings, ["a frame did not end in time"]);
+  assert.equal(link.open, false);
+  assert.equal(link.send(frame), false);
+});
+
+Deno.test("createLink() stays open for slow frames that do end", async () => {
+  const { link, far, frames } = await makePair({ deadlineMs: 300 });
+  for (let round = 0; round < 4; round++) {
+    far.send(frame.subarray(0, 50));
+    await new Promise((resolve) => setTimeout(resolve, 100)); // slower than the wire, in time
+    far.send(frame.subarray(50));
+  }
+  await until(() => frames.length === 4, { what: "four frames" });
+  assert.equal(link.open, true);
+  link.close("done");
+});
+
+Deno.test("send() refuses beyond queueMax, and sends what it took in order", async () => {
+  const { link, far } = await makePair({ queueMax: 3 });
+  const received: Uint8Array[] = [];
+  far.addEventListener("message", ({ data }) => void received.push(data.subarray()));
+  const taken = [1, 2, 3, 4, 5].map((id) =>
+    link.send(encodeFrame({ kind: 1, id, payload: new Uint8Array(4) }))
+  );
+  assert.deepEqual(taken, [true, true, true, false, false]);
+  const bytes = () => received.reduce((sum, each) => sum + each.length, 0);
+  await until(() => bytes() === 3 * 13, { what: "three frames" });
+  assert.equal(link.queued, 0);
+  link.close("done");
+});
+
+Deno.test("createLink() ends when the peer ends its side, or sends what is no frame", async () => {
+  const ended = await makePair();
+  await ended.far.close();
+  await until(() => ended.closings.length === 1, { what: "closed by peer" });
+  const garbled = await makePair();
+  garbled.far.send(new Uint8Array(16).fill(0xff));
+  await until(() => garbled.closings.length === 1, { what: "closed" });
+  assert.deepEqual(garbled.closings, ["frame_too_large"]);
+});
