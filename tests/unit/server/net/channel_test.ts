@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPair } from "@libp2p/crypto/keys";
 import { SkyringError } from "../../../../shared/base/errors.ts";
 import type { ChannelLimits } from "../../../../server/net/network.ts";
 import { addressOf, listenHttp, until, withHosts } from "./test_hosts.ts";
@@ -133,9 +134,10 @@ Deno.test("request() is busy when too many wait, and handles at most concurrency
     assert.equal(outcomes.filter((each) => each === "busy").length, 200 - limits.queueMax);
   }));
 
-Deno.test("keep() connects both sides, and again after the peer has started anew", () =>
+Deno.test("keep() connects again when the peer has started anew, at another address", () =>
   withHosts(async (make) => {
-    const [a, b] = [await make(), await make()];
+    const privateKey = await generateKeyPair("Ed25519");
+    const [a, b] = [await make(), await make({ privateKey })];
     await a.host.start();
     await b.host.start();
     a.host.keep(b.host.self, b.host.addresses());
@@ -144,4 +146,21 @@ Deno.test("keep() connects both sides, and again after the peer has started anew
     await until(() => b.host.connected().includes(a.host.self), { what: "b sees a" });
     await b.host.stop();
     await until(() => a.host.connected().length === 0, { what: "a lost b" });
+    const again = await make({ privateKey });
+    await again.host.start();
+    a.host.keep(again.host.self, again.host.addresses());
+    await until(() => a.host.connected().includes(b.host.self), { what: "a sees b again" });
+    assert.ok(again.events.every((event) => event.kind === "admitted"));
+  }));
+
+Deno.test("keep() makes a full mesh of nodes that start together, however their dials cross", () =>
+  withHosts(async (make) => {
+    const nodes = await Promise.all(Array.from({ length: 8 }, () => make()));
+    await Promise.all(nodes.map(({ host }) => host.start()));
+    for (const { host } of nodes) {
+      for (const other of nodes) host.keep(other.host.self, other.host.addresses());
+    }
+    const isWhole = () => nodes.every(({ host }) => host.connected().length === nodes.length - 1);
+    await until(isWhole, { what: "a full mesh", withinMs: 15_000 });
+    assert.ok(nodes.every(({ events }) => events.every((event) => event.kind === "admitted")));
   }));
