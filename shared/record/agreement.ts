@@ -15,12 +15,15 @@ import type {
   AgreementInput,
   AgreementMessage,
   AgreementOptions,
+  AgreementOutput,
   AgreementSettings,
+  AgreementStatus,
   Outcome,
 } from "./agreement_port.ts";
 import { adopt, arrivingSlots, follows, laneOf, sendRosters, trim } from "./chain.ts";
 import { createDissolved, type Dissolved } from "./dissolved.ts";
 import { createHandover } from "./handover.ts";
+import { createListings } from "./listing.ts";
 import { createMembership } from "./membership.ts";
 import { createProposer } from "./proposer.ts";
 import type { RecordBody } from "./register_message.ts";
@@ -70,6 +73,7 @@ export function createAgreement(options: AgreementOptions): Agreement {
     if (offered !== undefined) offered(outcome);
     else core.emit({ kind: "result", id, outcome });
   });
+  const listings = createListings(core, (id, page) => core.emit({ kind: "listing", id, page }));
   const councilProposer = createCouncilProposer({
     ...{ self, boot: core.boot, prng: core.prng, mutants, settings: core.settings },
     history: () => core.live.history,
@@ -139,6 +143,7 @@ export function createAgreement(options: AgreementOptions): Agreement {
     if (roster.into !== undefined) dissolve(lane);
     councilProposer.adopted(core.now);
     proposer.adopted();
+    listings.adopted();
     tombstones.adopted();
     restart();
   }
@@ -166,9 +171,14 @@ export function createAgreement(options: AgreementOptions): Agreement {
     let adopted = 0;
     for (const roster of body.rosters) {
       const old = core.aside.find((lane) =>
+        // A forced lane that dissolved into its parent's lineage goes back to that chain (F3).
+        rosterOf(lane)?.into !== roster.lineage &&
         lane.history.some((past) => past.lineage === roster.lineage)
       );
-      if (old !== undefined || !follows(core.live, { roster, oldest })) continue;
+      if (old !== undefined || !follows(core.live, { roster, oldest, self })) {
+        membership.forcedOut(roster);
+        continue;
+      }
       take(roster);
       adopted += 1;
     }
@@ -268,8 +278,9 @@ export function createAgreement(options: AgreementOptions): Agreement {
         return tombstones.message(from, body);
       case "list":
         return answerList(core, body, from);
-      case "arriving": // a hint only (M3)
       case "listed":
+        return listings.reply(from, body);
+      case "arriving": // a hint only (M3)
       case "slot-read": // answered before, for any lane
       case "installed":
         return;
@@ -282,6 +293,7 @@ export function createAgreement(options: AgreementOptions): Agreement {
     membership.tick();
     councilProposer.tick(core.now);
     proposer.tick();
+    listings.tick();
     handover.tick();
     settling.tick();
     tombstones.tick();
@@ -296,6 +308,8 @@ export function createAgreement(options: AgreementOptions): Agreement {
         return onMessage(input.from, input.message);
       case "operation":
         return proposer.submit(input);
+      case "list":
+        return listings.submit(input);
       case "found":
         membership.found(input);
         return restart();
@@ -311,48 +325,49 @@ export function createAgreement(options: AgreementOptions): Agreement {
       case "reports":
         return trim(core, input.reports);
       case "resumed":
-        return proposer.abandon();
+        return abandon();
       case "stop":
         core.stopped = true;
-        return proposer.abandon();
+        return abandon();
       default:
         return input satisfies never;
     }
   }
 
-  return {
-    step(input, now) {
-      const slept = lastStepAt !== undefined && now - lastStepAt > core.settings.pauseMs;
-      core.now = now;
-      lastStepAt = now;
-      if (slept) proposer.abandon();
-      dispatch(input);
-      return core.flush();
-    },
-    status() {
-      const roster = rosterOf(core.live);
-      const up = roster?.council.filter((id) => core.alive.has(id)).length ?? 0;
-      const arriving = handover.remaining() + core.live.slots.unready.size;
-      const unsettled = settling.unsettled();
-      const aside = dissolved.filter((old) => old.unsettled() > 0).length;
-      return {
-        roster,
-        member: isMember(core),
-        answering: [...everySlot(placement)].filter((slot) => answers(core, slot)).length,
-        arriving,
-        waiting: handover.waiting(waitingShown),
-        unsettled,
-        mayExit: mayExit(roster, { unsettled, aside }),
-        readOnly: roster === undefined || up < majority(roster.council.length),
-        operations: proposer.count(),
-        aside,
-        pendingChanges: councilProposer.pending(),
-        oldestEpoch: core.live.history[0]?.epoch ?? 0,
-      };
-    },
-    answers: (slot) => answers(core, slot),
-    history: () => core.live.history,
-  };
+  function abandon(): void {
+    proposer.abandon();
+    listings.abandon();
+  }
+
+  function step(input: AgreementInput, now: number): readonly AgreementOutput[] {
+    const slept = lastStepAt !== undefined && now - lastStepAt > core.settings.pauseMs;
+    core.now = now;
+    lastStepAt = now;
+    if (slept) abandon();
+    dispatch(input);
+    return core.flush();
+  }
+
+  function status(): AgreementStatus {
+    const roster = rosterOf(core.live);
+    const up = roster?.council.filter((id) => core.alive.has(id)).length ?? 0;
+    const unsettled = settling.unsettled();
+    const aside = dissolved.filter((old) => old.unsettled() > 0).length;
+    return {
+      roster,
+      member: isMember(core),
+      answering: [...everySlot(placement)].filter((slot) => answers(core, slot)).length,
+      arriving: handover.remaining() + core.live.slots.unready.size,
+      waiting: handover.waiting(waitingShown),
+      unsettled,
+      mayExit: mayExit(roster, { unsettled, aside }),
+      readOnly: roster === undefined || up < majority(roster.council.length),
+      operations: proposer.count(),
+      aside,
+      pendingChanges: councilProposer.pending(),
+      oldestEpoch: core.live.history[0]?.epoch ?? 0,
+    };
+  }
 
   function mayExit(
     roster: Roster | undefined,
@@ -365,6 +380,13 @@ export function createAgreement(options: AgreementOptions): Agreement {
     if (!mutants.has("leaver-exits-early")) return left.unsettled === 0;
     return [...everySlot(placement)].every((slot) => core.live.slots.through[slot] === 0);
   }
+
+  return {
+    step,
+    status,
+    answers: (slot) => answers(core, slot),
+    history: () => core.live.history,
+  };
 }
 
 function isRegisterRequest(body: RosterBody | RecordBody): boolean {

@@ -9,16 +9,24 @@ import type { Roster } from "../ring/roster.ts";
 import { type Core, type Lane, rosterOf } from "./agreement_core.ts";
 import { everySlot, sameDeciders } from "./slot_table.ts";
 
-/** Whether a roster may follow a lane's present one: the next, a trimmed jump, a forced child. */
+/**
+ * Whether a roster may follow a lane's present one: the next, a trimmed jump, a forced child. Who
+ * is declared lost by a force stays with the old lineage, which may be alive after all (F3).
+ */
 export function follows(
   lane: Lane,
-  { roster, oldest }: { readonly roster: Roster; readonly oldest: number },
+  { roster, oldest, self }: {
+    readonly roster: Roster;
+    readonly oldest: number;
+    readonly self: NodeId;
+  },
 ): boolean {
   const present = rosterOf(lane);
   if (present === undefined) return roster.epoch === oldest;
   if (present.into !== undefined) return false;
   const { parent } = roster;
-  const forced = parent?.lineage === present.lineage && present.epoch <= parent.epoch;
+  const forced = parent?.lineage === present.lineage && present.epoch <= parent.epoch &&
+    !roster.lost.includes(self);
   if (roster.lineage !== present.lineage && !forced) return false;
   return roster.epoch === present.epoch + 1 ||
     (roster.epoch > present.epoch && roster.epoch === oldest);

@@ -95,8 +95,11 @@ export function createHandover(
       const older = olderThan(options.lane().history, at);
       if (older.kind === "founding") return true;
       // All were answering when older rosters were trimmed. The walk comes here only past disks
-      // that an operator gave up, and then nothing older is held by anyone (H5).
-      if (older.kind === "trimmed") return walk.levels.some(isGivenUp);
+      // that an operator gave up (H5), or members that came back from a force and kept nothing
+      // here (F3); once all have answered, nothing older is held by anyone.
+      if (older.kind === "trimmed") {
+        return heard === deciders.length || walk.levels.some(isGivenUp);
+      }
       addLevel(walk, older.configuration.last);
     }
   }

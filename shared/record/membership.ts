@@ -19,6 +19,8 @@ export interface Membership {
   /** A peer of an unknown lineage said hello: shows it our roster. */
   greetStranger(to: NodeId): void;
   met(from: NodeId, body: Extract<RosterBody, { kind: "meet" }>): void;
+  /** A force declared this node lost: if its council lives, it goes on without who forced. */
+  forcedOut(roster: Roster): void;
   /** Whether a request of its own to join may still take effect. */
   joining(): boolean;
 }
@@ -166,7 +168,22 @@ export function createMembership(
     return order < 0;
   }
 
+  /**
+   * The council's proof that it lives is a roster later than the force's parent: then the forced
+   * side yields (F2). Those who forced do not answer here any more, so they are expelled.
+   */
+  function forcedOut(forced: Roster): void {
+    const ours = rosterOf(core.live);
+    if (ours === undefined || forced.parent?.lineage !== ours.lineage) return;
+    if (!isMember(core) || !forced.lost.includes(core.self)) return;
+    for (const { id, since } of ours.members) {
+      if (!has(forced, id)) continue;
+      proposer.want({ kind: "expel", id, since }, { own: true, now: core.now });
+    }
+  }
+
   return {
+    forcedOut,
     found(input) {
       const { capacity, zone, foundedAt, salt } = input;
       offer = { capacity, zone };
