@@ -2,6 +2,7 @@
 // files of a folder travel at once. Links and special files are skipped, and counted aloud.
 
 import { basename, resolve } from "node:path";
+import { messageOf } from "../../shared/base/errors.ts";
 import { formatSize } from "../../shared/base/units.ts";
 import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
 import { type Command, eachAtOnce } from "./command.ts";
@@ -11,6 +12,11 @@ import { printable } from "./terminal.ts";
 
 /** Read from disk and written to the socket at once. */
 const chunkBytes = 256 * 1024;
+/** Answers that say "not yet": nothing was written, and the same push may succeed soon. */
+const waitsFor: ReadonlySet<string> = new Set(["not_ready", "busy"]);
+/** A pool that has just started is ready within seconds. */
+const waitMsMax = 60_000;
+const retryMs = 1_000;
 
 /** A local file and the name that it gets. Size in bytes; undefined for standard input. */
 interface Source {
@@ -61,10 +67,35 @@ function tell(command: Command, progress: Progress, file: RemoteFile): void {
   );
 }
 
+/** Pushes one file; while the pool is starting or busy, tries again for a while. */
 async function pushOne(
   command: Command,
   source: Source,
   progress: Progress,
+): Promise<RemoteFile> {
+  const giveUpAt = command.now() + waitMsMax;
+  for (;;) {
+    let sent = 0;
+    try {
+      return await pushOnce(command, source, (bytes) => {
+        sent += bytes;
+        progress.add(bytes);
+      });
+    } catch (error) {
+      const code = error instanceof CliFailure ? error.problem?.["code"] : undefined;
+      const again = waitsFor.has(String(code)) && !(source.path === "-" && sent > 0);
+      if (!again || command.now() > giveUpAt || command.signal.aborted) throw error;
+      progress.skip(-sent);
+      progress.label(`${printable(source.name)} waits: ${messageOf(error)}`);
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
+}
+
+async function pushOnce(
+  command: Command,
+  source: Source,
+  onSent: (bytes: number) => void,
 ): Promise<RemoteFile> {
   const { args, client } = command;
   const query = new URLSearchParams();
@@ -75,7 +106,7 @@ async function pushOne(
   const path = `${filePath(source.name)}${query.size > 0 ? `?${query}` : ""}`;
   return parseRemoteFile(
     await client.upload(path, {
-      chunks: counted(source.path === "-" ? readStdin() : readFile(source), progress),
+      chunks: counted(source.path === "-" ? readStdin() : readFile(source), onSent),
       length: source.size,
       headers: args.switches.has("no-overwrite") ? { "if-none-match": "*" } : {},
     }),
@@ -84,11 +115,11 @@ async function pushOne(
 
 async function* counted(
   chunks: AsyncIterable<Uint8Array>,
-  progress: Progress,
+  onSent: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     yield chunk;
-    progress.add(chunk.length);
+    onSent(chunk.length);
   }
 }
 

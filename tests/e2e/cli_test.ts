@@ -205,6 +205,22 @@ Deno.test("cli ends with the exit code of what went wrong, in words", async () =
   }, { change: () => ({ push: refuse }) });
 });
 
+Deno.test("cli push waits for a pool that is still starting", async () => {
+  let refusals = 2;
+  const change = (pool: MemoryPool): Partial<Pool> => ({
+    push: (body, options) =>
+      refusals-- > 0
+        ? Promise.reject(new SkyringError("not_ready", "Cannot change files: starting"))
+        : pool.push(body, options),
+  });
+  await withServer(async ({ folder, cli, pool }) => {
+    await Deno.writeFile(join(folder, "f"), randomBytes(2_000_000));
+    const pushed = await cli("push", "f");
+    assert.deepEqual([pushed.code, pool.files.get("f")?.size], [0, 2_000_000], pushed.err);
+    assert.equal(refusals, -1);
+  }, { change });
+});
+
 Deno.test("cli without the token is not allowed, with it is", async () => {
   await withServer(async ({ cli }) => {
     const refused = await cli("ls");
