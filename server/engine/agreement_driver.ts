@@ -21,10 +21,12 @@ import type {
   AgreementSettings,
   AgreementStatus,
   Change,
+  ListingPage,
   Outcome,
   Placement,
   Proposal,
 } from "../../shared/record/agreement_port.ts";
+import { compareKeys } from "../../shared/record/listing.ts";
 import { recordKeyOf, registerKey } from "../../shared/record/register_key.ts";
 import type { RecordKey, Value } from "../../shared/record/value.ts";
 import { decidersOf } from "../../shared/ring/placement.ts";
@@ -93,6 +95,8 @@ export interface AgreementDriver {
     change: Change,
     options?: { readonly deadlineMs?: number },
   ): Promise<Outcome>;
+  /** One page of a slot's registers, exact per key (T3); undefined without a quorum. */
+  list(slot: Slot, after: string): Promise<SlotPage | undefined>;
   propose(proposal: Proposal): void;
   roster(): Roster | undefined;
   /** Rosters as kept, oldest first. */
@@ -105,6 +109,13 @@ export interface AgreementDriver {
   onDecided(listener: (key: RecordKey, value: Value) => void): void;
   /** Ends operations (unknown, or nothing written), lets writes finish. Never rejects. */
   stop(): Promise<void>;
+}
+
+/** Live records and tombstones of a slot, ascending by register key. */
+export interface SlotPage {
+  readonly records: readonly { readonly key: RecordKey; readonly value: Value }[];
+  /** `after` of the next page, null at the end. */
+  readonly next: string | null;
 }
 
 /** Ticks are frequent enough for a back-off of 20 ms to mean something. */
@@ -130,6 +141,7 @@ class Driver implements AgreementDriver {
   readonly #channels: { readonly roster: Channel; readonly record: Channel };
   readonly #inbox: AgreementInput[] = [];
   readonly #open = new Map<number, (outcome: Outcome) => void>();
+  readonly #listing = new Map<number, (page: ListingPage | undefined) => void>();
   readonly #rosterListeners: ((roster: Roster) => void)[] = [];
   readonly #decidedListeners: ((key: RecordKey, value: Value) => void)[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -187,6 +199,38 @@ class Driver implements AgreementDriver {
       this.#open.set(id, resolve);
       this.#input({ kind: "operation", id, key: registerKey(key), change, deadlineAt });
     });
+  }
+
+  async list(slot: Slot, after: string): Promise<SlotPage | undefined> {
+    const page = await this.#page(slot, after);
+    if (page === undefined) return undefined;
+    const decided = page.decided.map(({ key, value }) => ({ key, value: value ?? undefined }));
+    const read = await Promise.all(page.open.map((key) => this.#readOne(key)));
+    if (read.includes(undefined)) return undefined;
+    const records = [...decided, ...read.filter((one) => one !== undefined)]
+      .sort((left, right) => compareKeys(left.key, right.key))
+      .flatMap(({ key, value }) => {
+        const of = recordKeyOf(key);
+        return of === undefined || value === undefined ? [] : [{ key: of, value }];
+      });
+    return { records, next: page.next };
+  }
+
+  #page(slot: Slot, after: string): Promise<ListingPage | undefined> {
+    if (this.#ended) return Promise.resolve(undefined);
+    const id = this.#nextId++;
+    const deadlineAt = this.#options.now() + operationDeadlineMs;
+    return new Promise((resolve) => {
+      this.#listing.set(id, resolve);
+      this.#input({ kind: "list", id, slot, after, deadlineAt });
+    });
+  }
+
+  async #readOne(key: string): Promise<{ key: string; value: Value | undefined } | undefined> {
+    const of = recordKeyOf(key);
+    if (of === undefined) return { key, value: undefined };
+    const outcome = await this.operate(of, { kind: "get" });
+    return outcome.kind === "ok" ? { key, value: outcome.value } : undefined;
   }
 
   propose(proposal: Proposal): void {
@@ -280,6 +324,10 @@ class Driver implements AgreementDriver {
         this.#open.get(output.id)?.(output.outcome);
         this.#open.delete(output.id);
         return;
+      case "listing":
+        this.#listing.get(output.id)?.(output.page);
+        this.#listing.delete(output.id);
+        return;
       case "adopted":
         for (const listener of this.#rosterListeners) listener(output.roster);
         return;
@@ -313,6 +361,8 @@ class Driver implements AgreementDriver {
   #endOperations(): void {
     for (const resolve of this.#open.values()) resolve({ kind: "unknown" });
     this.#open.clear();
+    for (const resolve of this.#listing.values()) resolve(undefined);
+    this.#listing.clear();
   }
 }
 

@@ -175,6 +175,8 @@ export const rowsPerMessageMax = 4_096;
 export const rosterLostMax = 1_024;
 /** Agreement transactions not yet durable, beyond which messages are dropped unread. */
 export const agreementInboxMax = 2_000;
+/** Pages of slots listed at once at one node. */
+export const listingsAtOnceMax = 256;
 /** Operations queued on one key at one node: more is a caller that does not wait. */
 export const operationsPerKeyMax = 64;
 /** Versions that a value lists: an own attempt is recognised that many changes later. */

@@ -223,6 +223,16 @@ export type AgreementInput =
     readonly change: Change;
     readonly deadlineAt: number;
   }
+  /** One page of a slot's registers (T3). */
+  | {
+    readonly kind: "list";
+    /** Unique within this boot; comes back in `listing`. */
+    readonly id: number;
+    readonly slot: Slot;
+    /** Keys greater than this only; "" from the start. */
+    readonly after: string;
+    readonly deadlineAt: number;
+  }
   /** F1: roster 1 = this node alone. Only on an empty disk. */
   | {
     readonly kind: "found";
@@ -252,9 +262,21 @@ export type AgreementOutput =
   | { readonly kind: "persist"; readonly writes: readonly AgreementWrite[] }
   | { readonly kind: "send"; readonly to: NodeId; readonly message: AgreementMessage }
   | { readonly kind: "result"; readonly id: number; readonly outcome: Outcome }
+  /** undefined: no majority of deciders answered in time. */
+  | { readonly kind: "listing"; readonly id: number; readonly page: ListingPage | undefined }
   | { readonly kind: "adopted"; readonly roster: Roster }
   /** A value known to be decided, at the node that saw its majority; feeds the catalog. */
   | { readonly kind: "decided"; readonly key: string; readonly value: Value };
+
+/** A page of a slot, ascending. Exact per key, not a snapshot over keys. */
+export interface ListingPage {
+  /** Keys on which a majority agreed; value null: absent. */
+  readonly decided: readonly AcceptedRow[];
+  /** Keys that need a normal read each. */
+  readonly open: readonly string[];
+  /** Where the next page begins, null at the end. */
+  readonly next: string | null;
+}
 
 export interface AgreementStatus {
   readonly roster: Roster | undefined;

@@ -5,7 +5,7 @@
 //   since[s] > 0    answering since that epoch without a break
 //   since[s] = 0    through[s]: the last epoch through which the slot was held, 0 nothing
 //   config[s]       first epoch of the present run of the same deciders: since(e, s)
-//   unready         installed (under that number), the rows not yet known durable: not answered from
+//   unready         installed (under that number), rows not yet known durable: not answered from
 
 import { asSlot, type NodeId, type Slot } from "../base/ids.ts";
 import type { Roster } from "../ring/roster.ts";

@@ -52,7 +52,7 @@ export type RosterBody =
     readonly promised: CouncilBallot;
   }
   | { readonly kind: "want"; readonly change: RosterChange }
-  /** Two lineages of one group met: the sender's newest roster; `bare`: one node, no record (F2). */
+  /** Two lineages of one group met: the sender's newest roster; `bare`: alone, no record (F2). */
   | { readonly kind: "meet"; readonly roster: Roster; readonly bare: boolean };
 
 /** Council state of one node for the successor of its roster; on disk before any reply. */

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Outcome } from "../../../../shared/record/agreement_port.ts";
+import { slotOfKey } from "../../../../shared/ring/slot.ts";
 import { createTestCluster, type TestCluster, type TestNode, until } from "./agreement_cluster.ts";
 
 const key = (name: string) => ({ kind: "key", name }) as const;
@@ -131,10 +132,20 @@ Deno.test("agreement driver goes on with one of five nodes killed, and takes it 
   });
 });
 
-Deno.test("agreement driver lets a leaver exit when its slots are settled", async () => {
+Deno.test("agreement driver lists slots, and lets a leaver exit when its slots are settled", async () => {
   await withCluster(async (cluster) => {
     const nodes = await five(cluster);
     for (let n = 0; n < 20; n++) await put(at(nodes, n % 5), `k${n}`, `${n}`);
+    const listed = new Map<string, string>();
+    for (const slot of new Set(Array.from({ length: 20 }, (_, n) => slotOfKey(key(`k${n}`))))) {
+      const page = await at(nodes, 3).driver.list(slot, "");
+      assert(page !== undefined && page.next === null);
+      for (const { key: { name }, value } of page.records) {
+        listed.set(name, new TextDecoder().decode(value.body));
+      }
+    }
+    const expected = Array.from({ length: 20 }, (_, n) => [`k${n}`, `${n}`] as const);
+    assert.deepEqual(listed, new Map(expected));
     const leaver = at(nodes, 0);
     leaver.driver.propose({ kind: "leave" });
     await until(() => leaver.driver.status().mayExit, { show: show(cluster), ms: 40_000 });
@@ -144,7 +155,7 @@ Deno.test("agreement driver lets a leaver exit when its slots are settled", asyn
   });
 });
 
-Deno.test("agreement driver makes one roster of two that were founded apart, without loss", async () => {
+Deno.test("agreement driver makes one roster of two founded apart, without loss", async () => {
   await withCluster(async (cluster) => {
     const first = await cluster.start("A", "found");
     for (let n = 0; n < 20; n++) await put(first, `a${n}`, `A ${n}`);
