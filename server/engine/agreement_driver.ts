@@ -6,7 +6,6 @@
 import type { NodeId, Slot } from "../../shared/base/ids.ts";
 import { sha256Text } from "../../shared/base/hash.ts";
 import {
-  agreementInboxMax,
   controlMessageBytesMax,
   operationDeadlineMs,
   recordMessageBytesMax,
@@ -183,6 +182,9 @@ class Driver implements AgreementDriver {
     } else if (beginning.kind === "join") {
       const { capacity, zone } = beginning;
       this.#input({ kind: "propose", proposal: { kind: "join", capacity, zone } });
+    } else {
+      const { capacity } = beginning;
+      this.#input({ kind: "propose", proposal: { kind: "resize", capacity } });
     }
     this.#timer = setInterval(() => this.#tick(), tickMs);
   }
@@ -193,6 +195,7 @@ class Driver implements AgreementDriver {
     { deadlineMs = operationDeadlineMs }: { readonly deadlineMs?: number } = {},
   ): Promise<Outcome> {
     if (this.#ended) return Promise.resolve({ kind: "no_quorum" });
+    if (this.#outbox.full()) return Promise.resolve({ kind: "busy" });
     const id = this.#nextId++;
     const deadlineAt = this.#options.now() + deadlineMs;
     return new Promise((resolve) => {
@@ -295,7 +298,7 @@ class Driver implements AgreementDriver {
       return;
     }
     // A slow disk: messages may be lost, memory may not be.
-    if (this.#outbox.unsynced() >= agreementInboxMax) return;
+    if (this.#outbox.full()) return;
     this.#input({ kind: "message", from, message: decoded.message });
   }
 

@@ -1,8 +1,16 @@
 // "Persist, then send" for the agreement machine: one FIFO of outputs. A `persist` becomes one
 // transaction; everything after it, of its own or of later steps, waits until it is durable.
-// Transactions go to the database at once and in order, so many share one sync.
+// All that waits while one write is under way goes into the next, so many steps share one sync,
+// and a write that the database has no room for just now is tried again before any later one.
 
 import type { AgreementOutput, AgreementWrite } from "../../shared/record/agreement_port.ts";
+import { SkyringError } from "../../shared/base/errors.ts";
+import {
+  agreementUnsyncedBytesMax,
+  agreementUnsyncedMax,
+  transactionBytesMax,
+  transactionStatementsMax,
+} from "../../shared/base/limits.ts";
 import type { Database, Statement } from "../disk/database.ts";
 import {
   joins,
@@ -17,69 +25,151 @@ export type Released = Exclude<AgreementOutput, { kind: "persist" }>;
 
 export interface Outbox {
   put(outputs: readonly AgreementOutput[]): void;
-  /** Transactions that are not durable yet. */
-  unsynced(): number;
-  /** Resolves when all that was put is durable and released. */
+  /** Whether so much waits for the disk that nothing new should be begun. */
+  full(): boolean;
+  /** Resolves when all that was put is durable and released, or nothing will be any more. */
   idle(): Promise<void>;
 }
 
-/** An outbox over a database; `failed` is called once, after which nothing leaves any more. */
-export function createOutbox(options: {
-  readonly database: Database;
-  readonly table: RegisterTable;
+export interface OutboxOptions {
+  readonly database: Pick<Database, "write">;
+  readonly table: Pick<RegisterTable, "show" | "settled">;
   readonly release: (output: Released) => void;
+  /** A write failed, once: nothing leaves any more. */
   readonly failed: (error: unknown) => void;
-}): Outbox {
-  const { database, table } = options;
-  const waiting: { readonly output: Released; readonly after: number }[] = [];
-  let written = 0;
-  let durable = 0;
-  let broken = false;
-  let idlers: (() => void)[] = [];
+}
 
-  function persist(writes: readonly AgreementWrite[]): void {
-    written += 1;
-    const transaction = written;
-    table.show(writes, transaction);
-    database.write(statementsOf(writes)).then(() => {
-      durable = Math.max(durable, transaction);
-      table.settled(durable);
-      release();
-    }, (thrown) => {
-      // Promises may be half kept on disk: nothing may be said any more (agreement.md section 2).
-      if (broken) return;
-      broken = true;
-      options.failed(thrown);
-      release();
-    });
+interface Waiting {
+  readonly statements: readonly Statement[];
+  readonly bytes: number;
+  readonly transaction: number;
+}
+
+/** How long a full database queue is given before the same write is tried again. */
+const busyRetryMs = 20;
+
+/** An outbox over a database. @throws never */
+export function createOutbox(options: OutboxOptions): Outbox {
+  return new Fifo(options);
+}
+
+class Fifo implements Outbox {
+  readonly #options: OutboxOptions;
+  readonly #releasing: { readonly output: Released; readonly after: number }[] = [];
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #underWay = false;
+  #written = 0;
+  #durable = 0;
+  #broken = false;
+  #idlers: (() => void)[] = [];
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
   }
 
-  function release(): void {
-    while (!broken && (waiting[0]?.after ?? Infinity) <= durable) {
-      const next = waiting.shift();
-      if (next !== undefined) options.release(next.output);
+  put(outputs: readonly AgreementOutput[]): void {
+    for (const output of outputs) {
+      if (this.#broken) return;
+      if (output.kind === "persist") this.#persist(output.writes);
+      else this.#releasing.push({ output, after: this.#written });
     }
-    if (!broken && (waiting.length > 0 || durable < written)) return;
-    const ready = idlers;
-    idlers = [];
+    this.#release();
+  }
+
+  full(): boolean {
+    const transactions = this.#written - this.#durable;
+    return transactions >= agreementUnsyncedMax || this.#waitingBytes >= agreementUnsyncedBytesMax;
+  }
+
+  idle(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => this.#idlers.push(resolve));
+  }
+
+  #isIdle(): boolean {
+    return this.#broken || (this.#releasing.length === 0 && this.#durable >= this.#written);
+  }
+
+  #persist(writes: readonly AgreementWrite[]): void {
+    this.#written += 1;
+    this.#options.table.show(writes, this.#written);
+    const statements = statementsOf(writes);
+    const bytes = bytesOf(statements);
+    this.#waiting.push({ statements, bytes, transaction: this.#written });
+    this.#waitingBytes += bytes;
+    this.#write();
+  }
+
+  /** One write at a time: a refused one is tried again before anything later. */
+  #write(): void {
+    if (this.#underWay || this.#broken) return;
+    const group = this.#group();
+    const last = group[group.length - 1];
+    if (last === undefined) return;
+    this.#underWay = true;
+    const statements = group.flatMap((one) => one.statements);
+    this.#options.database.write(statements).then(() => {
+      this.#underWay = false;
+      this.#waiting = this.#waiting.slice(group.length);
+      for (const { bytes } of group) this.#waitingBytes -= bytes;
+      this.#durable = last.transaction;
+      this.#options.table.settled(this.#durable);
+      this.#write();
+      this.#release();
+    }, (thrown) => this.#refused(thrown));
+  }
+
+  /** As many waiting transactions as fit one of the database. */
+  #group(): readonly Waiting[] {
+    let statements = 0;
+    let bytes = 0;
+    const end = this.#waiting.findIndex((one) => {
+      statements += one.statements.length;
+      bytes += one.bytes;
+      return statements > transactionStatementsMax || bytes > transactionBytesMax / 2;
+    });
+    return end < 0 ? this.#waiting.slice() : this.#waiting.slice(0, Math.max(1, end));
+  }
+
+  #refused(thrown: unknown): void {
+    if (thrown instanceof SkyringError && thrown.code === "busy") {
+      setTimeout(() => {
+        this.#underWay = false;
+        this.#write();
+      }, busyRetryMs);
+      return;
+    }
+    // Promises may be half kept on disk: nothing may be said any more (agreement.md section 2).
+    this.#broken = true;
+    this.#options.failed(thrown);
+    this.#release();
+  }
+
+  #release(): void {
+    while (!this.#broken && (this.#releasing[0]?.after ?? Infinity) <= this.#durable) {
+      const next = this.#releasing.shift();
+      if (next !== undefined) this.#options.release(next.output);
+    }
+    if (!this.#isIdle()) return;
+    const ready = this.#idlers;
+    this.#idlers = [];
     for (const resolve of ready) resolve();
   }
+}
 
-  return {
-    put(outputs) {
-      for (const output of outputs) {
-        if (broken) return;
-        if (output.kind === "persist") persist(output.writes);
-        else waiting.push({ output, after: written });
-      }
-      release();
-    },
-    unsynced: () => written - durable,
-    idle: () =>
-      broken || (waiting.length === 0 && durable >= written)
-        ? Promise.resolve()
-        : new Promise((resolve) => idlers.push(resolve)),
-  };
+function bytesOf(statements: readonly Statement[]): number {
+  let bytes = 0;
+  for (const { params } of statements) {
+    for (const param of params) {
+      bytes += typeof param === "string"
+        ? param.length * 3
+        : param instanceof Uint8Array
+        ? param.byteLength
+        : 8;
+    }
+  }
+  return bytes;
 }
 
 /** One transaction's statements; runs of whole-slot writes become one statement each. */

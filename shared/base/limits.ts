@@ -173,8 +173,9 @@ export const rostersPerMessageMax = 2_048;
 export const rowsPerMessageMax = 4_096;
 /** Disks ever declared lost that a roster lists: an operator types each. */
 export const rosterLostMax = 1_024;
-/** Agreement transactions not yet durable, beyond which messages are dropped unread. */
-export const agreementInboxMax = 2_000;
+/** What the agreement may have under way to a slow disk before messages are dropped unread. */
+export const agreementUnsyncedMax = 2_000;
+export const agreementUnsyncedBytesMax = 32 * MiB;
 /** Pages of slots listed at once at one node. */
 export const listingsAtOnceMax = 256;
 /** Operations queued on one key at one node: more is a caller that does not wait. */

@@ -1,0 +1,103 @@
+// Persist, then send: nothing leaves before what it rests on is durable.
+
+import assert from "node:assert/strict";
+import { SkyringError } from "../../../../shared/base/errors.ts";
+import type { AgreementOutput } from "../../../../shared/record/agreement_port.ts";
+import { createOutbox } from "../../../../server/engine/agreement_outbox.ts";
+
+const persist: AgreementOutput = {
+  kind: "persist",
+  writes: [{ kind: "trim", lane: 0, before: 1 }],
+};
+const result = (id: number): AgreementOutput => ({
+  ...{ kind: "result", id, outcome: { kind: "busy" } },
+});
+
+interface Write {
+  readonly statements: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** An outbox over a database whose writes end when the test says so. */
+function outbox() {
+  const writes: Write[] = [];
+  const left: number[] = [];
+  const failures: unknown[] = [];
+  const shown: number[] = [];
+  const made = createOutbox({
+    database: {
+      write: (statements) =>
+        new Promise((resolve, reject) => {
+          writes.push({ statements: statements.length, resolve, reject });
+        }),
+    },
+    table: { show: (_, transaction) => void shown.push(transaction), settled: () => {} },
+    release: (output) => void (output.kind === "result" && left.push(output.id)),
+    failed: (error) => void failures.push(error),
+  });
+  const write = (at: number): Write => {
+    const found = writes[at];
+    assert(found !== undefined, `write ${at} was not begun`);
+    return found;
+  };
+  return { outbox: made, writes, write, left, failures, shown };
+}
+
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+Deno.test("createOutbox() releases at once what rests on nothing", () => {
+  const { outbox: box, left } = outbox();
+  box.put([result(1), result(2)]);
+  assert.deepEqual(left, [1, 2]);
+});
+
+Deno.test("createOutbox() holds back everything after a persist until it is durable", async () => {
+  const { outbox: box, write, left, shown } = outbox();
+  box.put([result(1), persist, result(2)]);
+  box.put([result(3)]);
+  assert.deepEqual(left, [1]);
+  assert.deepEqual(shown, [1]);
+  write(0).resolve();
+  await turn();
+  assert.deepEqual(left, [1, 2, 3]);
+});
+
+Deno.test("createOutbox() joins what waits into one write, in order", async () => {
+  const { outbox: box, write, writes, left } = outbox();
+  for (const id of [1, 2, 3]) box.put([persist, result(id)]);
+  assert.deepEqual(writes.map(({ statements }) => statements), [1]);
+  write(0).resolve();
+  await turn();
+  assert.deepEqual(left, [1]);
+  assert.deepEqual(writes.map(({ statements }) => statements), [1, 2]);
+  const idle = box.idle();
+  write(1).resolve();
+  await idle;
+  assert.deepEqual(left, [1, 2, 3]);
+});
+
+Deno.test("createOutbox() tries a busy write again before any later one", async () => {
+  const { outbox: box, write, writes, left, failures } = outbox();
+  box.put([persist, result(1)]);
+  write(0).reject(new SkyringError("busy", "Cannot write: queue is full", { retriable: true }));
+  await turn();
+  box.put([persist, result(2)]);
+  assert.deepEqual(left, []);
+  while (writes.length < 2) await turn();
+  write(1).resolve();
+  await box.idle();
+  assert.deepEqual(left, [1, 2]);
+  assert.deepEqual(failures, []);
+});
+
+Deno.test("createOutbox() says nothing more after a failed write", async () => {
+  const { outbox: box, write, left, failures } = outbox();
+  const error = new SkyringError("disk_failed", "Cannot use database: fsync failed");
+  box.put([persist, result(1)]);
+  write(0).reject(error);
+  await box.idle();
+  box.put([result(2), persist, result(3)]);
+  assert.deepEqual(left, []);
+  assert.deepEqual(failures, [error]);
+});
