@@ -3,11 +3,25 @@
 // outside passes dialableAddress(). Only TCP and WebSockets over IP or DNS are ever dialled.
 
 import { peerIdFromString } from "@libp2p/peer-id";
+import { isGlobalUnicastIp, isPrivateIp } from "@libp2p/utils";
 import { multiaddr } from "@multiformats/multiaddr";
 import type { Component, Multiaddr } from "@multiformats/multiaddr";
 import { SkyringError } from "../../shared/base/errors.ts";
 
 const hosts = new Set(["ip4", "ip6", "dns", "dns4", "dns6"]);
+/** Reserved ranges that count as global elsewhere: documentation, benchmarks, translation. */
+const documentation = new RegExp(
+  "^(" + [
+    "192\\.0\\.[02]\\.",
+    "198\\.1[89]\\.",
+    "198\\.51\\.100\\.",
+    "203\\.0\\.113\\.",
+    "64:ff9b:",
+    "2002:",
+    "2001:db8:",
+  ].join("|") + ")",
+  "i",
+);
 const dnsName =
   /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?)*\.?$/i;
 
@@ -114,6 +128,22 @@ export function isLoopbackAddress(address: Multiaddr): boolean {
   if (host.name === "ip4") return value.startsWith("127.");
   if (host.name === "ip6") return value === "::1" || value.startsWith("::ffff:127.");
   return host.name.startsWith("dns") && /^localhost\.?$/.test(value);
+}
+
+/**
+ * Whether an address that a stranger named may be dialled: a global IP address and nothing else,
+ * so that nobody can make this node knock at doors of its own network. Names are left out: they
+ * may resolve to anything.
+ */
+export function isStrangersAddress(address: Multiaddr): boolean {
+  const parts = partsOf(address);
+  if (parts === undefined || parts.port < 1_024 && parts.port !== 443 && parts.port !== 80) {
+    return false;
+  }
+  const value = parts.host.value ?? "";
+  if (documentation.test(value)) return false;
+  if (parts.host.name === "ip4") return isHost(parts.host) && isPrivateIp(value) === false;
+  return parts.host.name === "ip6" && isGlobalUnicastIp(value);
 }
 
 /** Sorts addresses for dialling: TCP before WebSockets, loopback before the rest. */

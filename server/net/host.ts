@@ -11,7 +11,14 @@ import { sha256Text, toHex } from "../../shared/base/hash.ts";
 import { asNodeId, type NodeId } from "../../shared/base/ids.ts";
 import { admissionDeadlineMs, ticketLifeMs } from "../../shared/base/limits.ts";
 import { makeTicket, type RefusalReason, type Ticket } from "../../shared/wire/admission.ts";
-import { addressPeerId, dialableAddress, isLoopbackAddress, parseDialTarget } from "./address.ts";
+import {
+  addressPeerId,
+  dialableAddress,
+  endpointOf,
+  isLoopbackAddress,
+  isStrangersAddress,
+  parseDialTarget,
+} from "./address.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { createChannel, type OwnedChannel } from "./channel.ts";
 import { createGossip, type Gossip } from "./gossip.ts";
@@ -88,6 +95,8 @@ class SkyringHost implements Host {
   readonly #selfWatch: ReturnType<typeof createSelfWatch>;
   readonly #channels = new Map<string, OwnedChannel>();
   readonly #discoveries: DiscoveryListener[] = [];
+  /** Endpoints being dialled on behalf of the operator or a member. */
+  readonly #named = new Set<string>();
   readonly #isLoopback: (address: Multiaddr) => boolean;
   readonly #now: () => number;
   #node: SkyringLibp2p | undefined;
@@ -162,7 +171,7 @@ class SkyringHost implements Host {
         return standing.kind === "admitted" && standing.role === "member";
       },
       dhtGate: (connection) => this.#mayUseDht(connection),
-      mayDial: (address) => this.#isAllowed(address) && dialableAddress(`${address}`) !== undefined,
+      mayDial: (address) => this.#mayDial(address),
       mayAccept: (address) => this.#isAllowed(address),
       onSelf: (sighting) => this.#selfWatch.seen(sighting),
     });
@@ -259,6 +268,17 @@ class SkyringHost implements Host {
     return hasProof || this.#options.public || this.#isLoopback(address);
   }
 
+  /**
+   * Libraries dial too, at addresses that strangers named: on a public node these must be global.
+   * What an operator or a member named is in `#named` while it is dialled.
+   */
+  #mayDial(address: Multiaddr): boolean {
+    if (!this.#isAllowed(address) || dialableAddress(`${address}`) === undefined) return false;
+    const { public: isPublic, profile } = this.#options;
+    if (!isPublic || profile === "local") return true;
+    return isStrangersAddress(address) || this.#named.has(endpointOf(address) ?? "");
+  }
+
   async #mayUseDht(connection: Parameters<Admission["settled"]>[0]): Promise<boolean> {
     const silent = !this.#admission.asked(connection) &&
       this.#admission.standing(connection).kind === "pending";
@@ -305,10 +325,13 @@ class SkyringHost implements Host {
     if (node === undefined) throw new SkyringError("not_ready", "Cannot dial: not started");
     const refused = addresses.find((address) => !this.#isAllowed(address));
     if (refused !== undefined) throw notAdmitted(options.label, "not_loopback");
+    const endpoints = addresses.map((address) => endpointOf(address) ?? "");
+    for (const endpoint of endpoints) this.#named.add(endpoint);
     const connection = await node.dial(addresses, signalOption(options.signal))
       .catch((error) => {
         throw unreachable(options.label, messageOf(error), error);
-      });
+      })
+      .finally(() => endpoints.forEach((endpoint) => this.#named.delete(endpoint)));
     const standing = await this.#admission.settled(connection);
     if (standing.kind === "admitted") return asNodeId(connection.remotePeer.toString());
     if (standing.kind === "stranger") return asNodeId(connection.remotePeer.toString());
