@@ -46,12 +46,16 @@ export interface Stage {
   violations(): readonly string[];
 }
 
-/** A stage of `nodes` members whose first three decide, all at one epoch. */
+/** A stage of `nodes` members, all at one epoch; nodes 1 to 3 decide. */
 export function createStage(
   nodes: number,
-  options: { readonly mutant?: Mutant; readonly trace?: (line: string) => void } = {},
+  options: {
+    readonly mutant?: Mutant;
+    readonly seed?: number;
+    readonly trace?: (line: string) => void;
+  } = {},
 ): Stage {
-  const { mutant, trace } = options;
+  const { mutant, seed = 1, trace } = options;
   const rules = new Set<Rule>();
   const ids = (numbers: readonly number[]) => numbers.map(idOf);
   const changes: { after: number; deciders: readonly NodeId[] }[] = [];
@@ -59,10 +63,10 @@ export function createStage(
     const { members, epoch } = roster;
     if (members.length < 3) return members.slice(0, 1).map(({ id }) => id);
     const change = changes.findLast(({ after }) => epoch > after);
-    return change?.deciders ?? members.slice(0, 3).map(({ id }) => id).sort();
+    return change?.deciders ?? members.map(({ id }) => id).sort().slice(0, 3);
   };
   const world = createWorld({
-    seed: 1,
+    seed,
     profile: profileNamed("calm") ?? profiles[0] as typeof profiles[0] & object,
     mutants: new Set(mutant === undefined ? [] : [mutant]),
     settings: { tombstoneAgeMs: 1e9, historyKeep: 64, handoverPatienceMs: 0 },
