@@ -26,6 +26,8 @@ export interface TestCluster {
   start(name: string, beginning?: "found" | "join"): Promise<TestNode>;
   /** Cuts these nodes off from all others; none: the network is whole again. */
   cut(names: readonly string[]): void;
+  /** From now on all believe this node dead for longer than the grace. */
+  giveUp(id: NodeId): void;
   /** Ends a node without a word: its driver is cut off, not stopped. */
   drop(node: TestNode): Promise<void>;
   stop(): Promise<void>;
@@ -41,6 +43,7 @@ export function createTestCluster(
   const nodes = new Map<NodeId, TestNode>();
   const handlers: Handlers = new Map();
   const apart = new Set<NodeId>();
+  const overdue = new Set<NodeId>();
   const salt = "00112233445566778899aabbccddeeff";
 
   async function start(name: string, beginning: "found" | "join" = "join"): Promise<TestNode> {
@@ -54,7 +57,7 @@ export function createTestCluster(
     const driver = createAgreementDriver({
       ...{ self: id, boot, database, settings, seed: boot * 1_000 + name.length },
       network: networkOf(id, { nodes, handlers, apart }),
-      opinions: { alive: () => [...nodes.keys()], overdue: () => [], reports: () => [] },
+      opinions: { alive: () => [...nodes.keys()], overdue: () => [...overdue], reports: () => [] },
       now: () => Date.now(),
       onFailed: (error) => {
         throw error;
@@ -80,6 +83,7 @@ export function createTestCluster(
   return {
     nodes,
     start,
+    giveUp: (id) => void overdue.add(id),
     cut(names) {
       apart.clear();
       for (const name of names) apart.add(asNodeId(`12D3KooW${name}`));

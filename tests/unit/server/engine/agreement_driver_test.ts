@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Outcome } from "../../../../shared/record/agreement_port.ts";
+import { decidersOf } from "../../../../shared/ring/placement.ts";
 import { slotOfKey } from "../../../../shared/ring/slot.ts";
 import { createTestCluster, type TestCluster, type TestNode, until } from "./agreement_cluster.ts";
 
@@ -152,6 +153,40 @@ Deno.test("agreement driver lists slots, and lets a leaver exit when its slots a
     await cluster.drop(leaver);
     await whole(cluster, 4);
     for (let n = 0; n < 20; n++) assert.equal(text(await get(at(nodes, 2), `k${n}`)), `${n}`);
+  });
+});
+
+Deno.test("agreement driver expels who is dead too long, and others take its slots", async () => {
+  await withCluster(async (cluster) => {
+    const nodes = await five(cluster);
+    for (let n = 0; n < 20; n++) await put(at(nodes, n % 5), `k${n}`, `${n}`);
+    const dead = at(nodes, 4);
+    await cluster.drop(dead);
+    cluster.giveUp(dead.id);
+    await whole(cluster, 4);
+    // Another may go now: what the first held has three deciders again.
+    await cluster.drop(at(nodes, 3));
+    for (let n = 0; n < 20; n++) {
+      assert.equal(text(await get(at(nodes, n % 3), `k${n}`)), `${n}`);
+      assert.equal((await put(at(nodes, n % 3), `k${n}`, "again")).kind, "ok");
+    }
+  });
+});
+
+Deno.test("agreement driver refuses a write where most deciders of the key are cut off", async () => {
+  await withCluster(async (cluster) => {
+    const nodes = await five(cluster);
+    await put(at(nodes, 0), "name", "before");
+    cluster.cut(["D", "E"]);
+    const slot = slotOfKey(key("name"));
+    const roster = at(nodes, 0).driver.roster();
+    assert(roster !== undefined);
+    const here = decidersOf(roster, slot).filter((id) => /[ABC]$/.test(id)).length;
+    const [most, few] = here >= 2 ? [at(nodes, 0), at(nodes, 4)] : [at(nodes, 4), at(nodes, 0)];
+    assert.equal((await put(most, "name", "during")).kind, "ok");
+    assert.equal((await put(few, "name", "refused")).kind, "no_quorum");
+    cluster.cut([]);
+    for (const node of nodes) assert.equal(text(await get(node, "name")), "during");
   });
 });
 
