@@ -38,12 +38,12 @@ export function councilAccept(
   state: CouncilState | null,
   proposal: { readonly ballot: CouncilBallot; readonly roster: Roster },
 ): CouncilReply {
-  const { ballot } = proposal;
+  const { ballot, roster } = proposal;
   if (state !== null && compareCouncilBallots(ballot, state.promised) < 0) {
     return refuse(ballot, state.promised);
   }
   return {
-    state: { promised: ballot, accepted: proposal },
+    state: { promised: ballot, accepted: { ballot, roster } },
     reply: { kind: "r-accepted", ballot },
   };
 }
