@@ -20,6 +20,7 @@ import {
   parseDialTarget,
 } from "./address.ts";
 import { type Admission, createAdmission } from "./admission.ts";
+import { answersPing } from "./connection_probe.ts";
 import { createChannel, type OwnedChannel } from "./channel.ts";
 import { createGossip, type Gossip } from "./gossip.ts";
 import { deriveGroupKeys } from "./group_keys.ts";
@@ -123,7 +124,7 @@ class SkyringHost implements Host {
       now: this.#now,
       deadlineMs: options.admissionDeadlineMs ?? admissionDeadlineMs,
       ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
-      answers: (connection) => this.#answers(connection.remoteAddr),
+      answers: (connection) => answersPing(connection, probeTimeoutMs),
       onEvent: (event) => this.#announce(event),
     });
     this.#streams = createPeerStreams({ admission: this.#admission, public: options.public });
@@ -336,21 +337,6 @@ class SkyringHost implements Host {
     if (standing.kind === "admitted") return asNodeId(connection.remotePeer.toString());
     if (standing.kind === "stranger") return asNodeId(connection.remotePeer.toString());
     throw notAdmitted(options.label, standing.kind === "refused" ? standing.reason : "timeout");
-  }
-
-  /** Whether the peer at the end of an older connection still answers a ping. */
-  async #answers(address: Multiaddr): Promise<boolean> {
-    const connection = this.#admission.connections().find((each) => each.remoteAddr === address);
-    try {
-      assert(this.#node !== undefined && connection !== undefined, "the connection is known");
-      await this.#node.services.ping.ping(connection.remotePeer, {
-        signal: AbortSignal.timeout(probeTimeoutMs),
-      });
-      return connection.status === "open";
-    } catch (error) {
-      connection?.log("older connection does not answer: %s", messageOf(error));
-      return false;
-    }
   }
 }
 

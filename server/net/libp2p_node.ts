@@ -4,7 +4,7 @@
 
 import { gossipsub } from "@libp2p/gossipsub";
 import { identify } from "@libp2p/identify";
-import type { Connection, PeerDiscovery, PrivateKey, StreamMuxerFactory } from "@libp2p/interface";
+import type { PeerDiscovery, PrivateKey, StreamMuxerFactory } from "@libp2p/interface";
 import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
 import { mdns } from "@libp2p/mdns";
 import { noise } from "@libp2p/noise";
@@ -117,11 +117,6 @@ export async function createNode(options: Libp2pOptions) {
 
 /** The node with its services. */
 export type SkyringLibp2p = Awaited<ReturnType<typeof createNode>>;
-
-/** Round trip that the library measured on a connection, if it has. */
-export function roundTripOf(connection: Connection): number | undefined {
-  return connection.rtt;
-}
 
 function discoveryOf(
   discovery: Libp2pOptions["discovery"],
