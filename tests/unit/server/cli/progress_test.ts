@@ -66,7 +66,10 @@ Deno.test("startProgress() writes plain lines at intervals elsewhere, none when 
   for (; now < 11_000; now += 100) all.forEach((progress) => progress.add(100));
   all.forEach((progress) => progress.end());
   assert.equal(plain.written.length, 2);
-  assert.ok(plain.written.every((line) => /^f {2}\d+ % .*left\n$/.test(line)), plain.written[0]);
+  assert.ok(
+    plain.written.every((line) => /^f {2}\d+ % .*left\n$/.test(line)),
+    String(plain.written),
+  );
   assert.deepEqual([quiet.written, json.written], [[], []]);
 });
 
