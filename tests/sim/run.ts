@@ -64,10 +64,10 @@ export function run({ seed, profile, mutants, settings, trace }: RunOptions): Ru
     // Who left properly is never missed; only lost disks may need the operator.
     if (stuck !== null && world.counts.wipes > 0) {
       gaveUp = true;
-      stuck = operate(world);
+      stuck = isDestroyed(world) ? null : operate(world);
     }
     settledMs = world.queue.now - calmAt;
-    stuck ??= finalOperations(world) ?? unanswered(world);
+    if (!isDestroyed(world)) stuck ??= finalOperations(world) ?? unanswered(world);
   } catch (thrown) {
     world.violations.push(`thrown: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
   }
@@ -135,27 +135,38 @@ function gone(world: World): NodeId[] {
 
 /** Declares the disks that are gone; forces a new lineage when no council answers. */
 function operate(world: World): string | null {
-  const lost = gone(world);
-  for (const node of standing(world)) {
-    for (const id of lost) feed(world, node, { kind: "propose", proposal: { kind: "forget", id } });
-  }
-  const stuck = settleWithin(world, operatorMs);
-  if (stuck === null) return null;
+  let stuck = forget(world);
+  // Leavers that waited for the lost disks have gone meanwhile, and may be waited for themselves.
+  if (stuck !== null) stuck = forget(world);
   const [node] = standing(world);
-  if (node === undefined) return stuck;
+  if (stuck === null || node === undefined) return stuck;
   world.trace?.(`force at ${node.id}`);
   feed(world, node, {
     kind: "propose",
-    proposal: { kind: "force", lost, foundedAt: world.queue.now, salt: "f0" },
+    proposal: { kind: "force", lost: gone(world), foundedAt: world.queue.now, salt: "f0" },
   });
   return settleWithin(world, operatorMs);
 }
 
-/** Nodes that are up, those with the newest roster first. */
+function forget(world: World): string | null {
+  for (const node of standing(world)) {
+    for (const id of gone(world)) {
+      feed(world, node, { kind: "propose", proposal: { kind: "forget", id } });
+    }
+  }
+  return settleWithin(world, operatorMs);
+}
+
+/** Every disk of the present roster is lost: there is nothing left to save, by any rule. */
+function isDestroyed(world: World): boolean {
+  return standing(world).length === 0;
+}
+
+/** Members that are up, those with the newest roster first. */
 function standing(world: World): SimNode[] {
   const epoch = (node: SimNode) => node.machine?.status().roster?.epoch ?? 0;
   return upNodes(world)
-    .filter((node) => epoch(node) > 0)
+    .filter((node) => node.machine?.status().member === true)
     .sort((a, b) => epoch(b) - epoch(a));
 }
 
