@@ -3,13 +3,13 @@
 // for the driver's contract. Reading order: chain, acceptor, proposer, handover, settle.
 
 import type { NodeId, Slot } from "../base/ids.ts";
-import { councilAccept, councilPrepare } from "../ring/council_acceptor.ts";
-import { createCouncilProposer } from "../ring/council_proposer.ts";
+import { type CouncilHost, createCouncilProposer } from "../ring/council_proposer.ts";
 import { has, majority } from "../ring/roster_change.ts";
 import type { Roster } from "../ring/roster.ts";
-import type { CouncilState, RosterBody } from "../ring/roster_message.ts";
+import type { RosterBody } from "../ring/roster_message.ts";
+import { arrive } from "./arrival.ts";
 import { answers, decide } from "./acceptor.ts";
-import { createCore, isMember, type Lane, rosterOf } from "./agreement_core.ts";
+import { type Core, createCore, isMember, type Lane, rosterOf } from "./agreement_core.ts";
 import type {
   Agreement,
   AgreementInput,
@@ -21,13 +21,14 @@ import type {
   Outcome,
 } from "./agreement_port.ts";
 import { adopt, arrivingSlots, follows, laneOf, sendRosters, trim } from "./chain.ts";
+import { createCouncilSeat } from "./council_seat.ts";
 import { createDissolved, type Dissolved } from "./dissolved.ts";
 import { createHandover } from "./handover.ts";
 import { createListings } from "./listing.ts";
 import { createMembership } from "./membership.ts";
 import { createProposer } from "./proposer.ts";
 import type { RecordBody } from "./register_message.ts";
-import { createSettling } from "./settle.ts";
+import { createLiveSettling } from "./settle.ts";
 import { answerList, answerSlotRead } from "./slot_reader.ts";
 import { everySlot } from "./slot_table.ts";
 import { createTombstones } from "./tombstone.ts";
@@ -50,7 +51,7 @@ export const agreementSettings: AgreementSettings = {
   handoverSlots: 4_096,
   slotsPerMessage: 1_024,
   rowsPerPage: 256,
-  pageBytes: 1_048_576,
+  pageBytes: 524_288,
   historyKeep: 64,
   operationsMax: 4_096,
 };
@@ -62,40 +63,31 @@ const waitingShown = 16;
 export function createAgreement(options: AgreementOptions): Agreement {
   const core = createCore(options);
   const { self, mutants, placement } = core;
-  let council: CouncilState | null = options.disk.saved.council;
+  const seat = createCouncilSeat(core, options.disk.saved.council);
   let lastStepAt: number | undefined;
   let internal = -1;
   const offers = new Map<number, (outcome: Outcome) => void>();
 
-  const proposer = createProposer(core, (id, outcome) => {
+  const proposer = createProposer(core, ended);
+  const listings = createListings(core, (id, page) => core.emit({ kind: "listing", id, page }));
+  const councilProposer = createCouncilProposer(councilHost(core, decided));
+  const membership = createMembership(core, { proposer: councilProposer, take });
+  const handover = createHandover(core, {
+    lane: () => core.live,
+    arrived: (slots) => arrive(core, slots),
+  });
+  const settling = createLiveSettling(core);
+  const tombstones = createTombstones(core);
+  const dissolved: Dissolved[] = core.aside.map(offerAgain);
+  if (rosterOf(core.live) !== undefined) restart();
+
+  /** An operation ended: the driver's own, or an offer of a dissolved lineage's record. */
+  function ended(id: number, outcome: Outcome): void {
     const offered = offers.get(id);
     offers.delete(id);
     if (offered !== undefined) offered(outcome);
     else core.emit({ kind: "result", id, outcome });
-  });
-  const listings = createListings(core, (id, page) => core.emit({ kind: "listing", id, page }));
-  const councilProposer = createCouncilProposer({
-    ...{ self, boot: core.boot, prng: core.prng, mutants, settings: core.settings },
-    history: () => core.live.history,
-    alive: () => core.alive,
-    send: (to, body) => core.send(to, body),
-    decided,
-  });
-  const membership = createMembership(core, { proposer: councilProposer, take });
-  const handover = createHandover(core, { lane: () => core.live, arrived });
-  const presentDeciders = (slot: Slot) => {
-    const roster = rosterOf(core.live);
-    return roster === undefined ? [] : placement.decidersOf(roster, slot);
-  };
-  const settling = createSettling(core, {
-    lane: () => core.live,
-    judges: presentDeciders,
-    keeps: (slot) => presentDeciders(slot).includes(self),
-    needed: (judges) => judges,
-  });
-  const tombstones = createTombstones(core);
-  const dissolved: Dissolved[] = core.aside.map(offerAgain);
-  if (rosterOf(core.live) !== undefined) restart();
+  }
 
   function offerAgain(lane: Lane): Dissolved {
     return createDissolved(core, lane, (request, done) => {
@@ -115,30 +107,11 @@ export function createAgreement(options: AgreementOptions): Agreement {
     return (core.live.slots.config[slot] ?? 1) - 1;
   }
 
-  /** H3: the staged rows become the slot's, and it answers once that is durable. */
-  function arrived(slots: readonly Slot[]): void {
-    const { live } = core;
-    const epoch = rosterOf(live)?.epoch ?? 0;
-    for (const slot of slots) {
-      if (mutants.has("keep-own-rows")) stageOwn(slot);
-      live.slots.since[slot] = epoch;
-    }
-    core.install(live, slots);
-  }
-
-  function stageOwn(slot: Slot): void {
-    const own = core.live.rows.scan(slot, { after: "", limit: Number.MAX_SAFE_INTEGER });
-    const rows = own.flatMap(({ key, accepted, value }) =>
-      accepted === null ? [] : [{ key, accepted, value }]
-    );
-    core.write({ kind: "stage", lane: core.live.lane, slot, rows });
-  }
-
   /** Adopts a roster into the live lane, and starts over what depends on it (R5). */
   function take(roster: Roster): void {
     const lane = core.live;
     adopt(core, lane, roster);
-    council = null;
+    seat.adopted();
     core.emit({ kind: "adopted", roster });
     if (roster.into !== undefined) dissolve(lane);
     councilProposer.adopted(core.now);
@@ -237,16 +210,7 @@ export function createAgreement(options: AgreementOptions): Agreement {
     if (body.kind !== "r-prepare" && body.kind !== "r-accept") {
       return councilProposer.reply(from, body, core.now);
     }
-    if (rosterOf(core.live)?.council.includes(self) !== true) return;
-    const known = mutants.has("council-forgets-promises") ? null : council;
-    const { state, reply } = body.kind === "r-prepare"
-      ? councilPrepare(known, body.ballot)
-      : councilAccept(known, body);
-    if (state !== undefined) {
-      council = state;
-      core.write({ kind: "council", state });
-    }
-    core.send(from, reply);
+    seat.answer(from, body);
   }
 
   function onRecordBody(
@@ -386,6 +350,16 @@ export function createAgreement(options: AgreementOptions): Agreement {
     status,
     answers: (slot) => answers(core, slot),
     history: () => core.live.history,
+  };
+}
+
+function councilHost(core: Core, decided: (roster: Roster) => void): CouncilHost {
+  const { self, boot, prng, mutants, settings } = core;
+  return {
+    ...{ self, boot, prng, mutants, settings, decided },
+    history: () => core.live.history,
+    alive: () => core.alive,
+    send: (to, body) => core.send(to, body),
   };
 }
 

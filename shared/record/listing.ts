@@ -103,7 +103,7 @@ export function createListings(
 
 /**
  * One page of what a majority of deciders showed, up to the least key at which one of them broke
- * off. `config` is the first epoch of the present deciders: older ballots may be rivals. @throws never
+ * off. `config` is the first epoch of the present deciders: older ballots may be rivals.
  */
 export function mergePages(pages: readonly Page[], config: number): ListingPage {
   const ends = pages.flatMap(({ next }) => next === null ? [] : [next]).sort(compareKeys);

@@ -2,6 +2,7 @@
 // to leave or to resize until it took effect, greeting peers, and what happens when two lineages
 // of one group meet. Wishes are renewed at each roster, because their conditions name epochs.
 
+import { assert } from "../base/assert.ts";
 import type { Lineage, NodeId } from "../base/ids.ts";
 import type { CouncilProposer } from "../ring/council_proposer.ts";
 import { forcedRoster, foundingRoster, has } from "../ring/roster_change.ts";
@@ -185,6 +186,7 @@ export function createMembership(
   return {
     forcedOut,
     found(input) {
+      assert(rosterOf(core.live) === undefined, "a node founds on an empty disk only");
       const { capacity, zone, foundedAt, salt } = input;
       offer = { capacity, zone };
       found(core, foundingRoster({ founder: core.self, capacity, zone, foundedAt, salt }));

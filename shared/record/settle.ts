@@ -31,6 +31,20 @@ export interface SettlingOptions {
   readonly needed: (judges: number) => number;
 }
 
+/** Settles the live lane's slots: all present deciders must answer (H4). @throws never */
+export function createLiveSettling(core: Core): Settling {
+  const deciders = (slot: Slot) => {
+    const roster = rosterOf(core.live);
+    return roster === undefined ? [] : core.placement.decidersOf(roster, slot);
+  };
+  return createSettling(core, {
+    lane: () => core.live,
+    judges: deciders,
+    keeps: (slot) => deciders(slot).includes(core.self),
+    needed: (judges) => judges,
+  });
+}
+
 /** Settles the slots of `lane()` that this node does not keep. @throws never */
 export function createSettling(
   core: Core,

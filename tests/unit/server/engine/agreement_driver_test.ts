@@ -220,7 +220,7 @@ Deno.test("agreement driver makes one roster of two founded apart, without loss"
   });
 });
 
-Deno.test("agreement driver goes on by force when the council's majority is gone for good", async () => {
+Deno.test("agreement driver goes on by force when the council is gone for good", async () => {
   await withCluster(async (cluster) => {
     const nodes = [await cluster.start("A", "found"), await cluster.start("B")];
     await whole(cluster, 2);
