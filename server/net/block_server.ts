@@ -179,11 +179,11 @@ class BlockServer {
     if (this.#asking >= readsPerPeerMax) return this.#say(blockFrame.busy, id);
     this.#asking += 1;
     try {
-      const held = have.cids.map((cid) => this.#options.store.has(cid));
-      const renewed = have.cids.filter((_, index) => held[index]);
-      if (have.lease && this.#mayStore && renewed.length > 0) {
-        await this.#options.store.touch(renewed);
-      }
+      const { store } = this.#options;
+      const renewed = have.lease && this.#mayStore ? have.cids.filter((cid) => store.has(cid)) : [];
+      if (renewed.length > 0) await store.touch(renewed);
+      // Asked after the lease is durable: a collector that came before it is seen here.
+      const held = have.cids.map((cid) => store.has(cid));
       this.#say(blockFrame.held, id, encodeHeld(held));
     } catch (error) {
       this.#options.onFailure(error);

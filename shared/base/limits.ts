@@ -268,6 +268,40 @@ export const shareLifetimeMsMax = 366 * 24 * 3_600_000;
 /** Segments of an /ipfs path: each costs at least one block. */
 export const ipfsPathSegmentsMax = 64;
 
+/** Repair: blocks whose holders are asked for together, so that the rarest of many go first. */
+export const repairWindowBlocks = 4_096;
+/** Blocks being fetched by repair, in all and from one peer: 8 MiB of leaves at most. */
+export const repairFetchesMax = 32;
+export const repairFetchesPerPeerMax = 12;
+/** The same while pushes and pulls run here, and the bytes a second that repair then keeps to. */
+export const repairFetchesBusyMax = 2;
+export const repairBusyBytesPerSecond = 8 * MiB;
+/** A block that nobody had is looked for again after this long, or when a member returns. */
+export const repairRetryMs = 10_000;
+/** Wanted and surplus blocks listed; what is beyond is found by the next walk. */
+export const wantedBlocksMax = 100_000;
+export const surplusBlocksMax = 100_000;
+/** Changed files waiting to be walked; beyond them everything is walked. */
+export const changedFilesMax = 10_000;
+/** All files are walked again this often, for what no event told of. */
+export const sweepEveryMs = 3_600_000;
+/** An owner's word is good for the first, its promise to keep for the second (trim_rule.ts). */
+export const trimFreshMs = 10_000;
+export const trimHoldMs = 60_000;
+/** Time between the two questions to an owner. */
+export const trimApartMs = 2_000;
+/** Blocks in one question to an owner: it reads and hashes each. */
+export const vouchBlocksMax = 128;
+/** A surplus or unreferenced block is left alone while a push may just have counted it. */
+export const trimLeaseMs = 30_000;
+/** Repair messages: 128 CIDs and their copies, or lost CIDs of a report. */
+export const repairMessageBytesMax = 64 * KiB;
+/** CIDs without any holder that one report names; beyond it they are counted only. */
+export const lostCidsMax = 1_024;
+/** The scrubber's pace, and how long a block read back is passed over: a week. */
+export const scrubBytesPerSecond = 4 * MiB;
+export const scrubAgainMs = 7 * 24 * 3_600_000;
+
 assert(chunkBytesLarge <= blockBytesMax, "the largest leaf must be a block");
 assert(blockBytesMax + 4 * KiB <= frameBytesMax, "a frame must hold a block");
 assert(recordMessageBytesMax <= frameBytesMax, "a frame must hold a record message");
@@ -279,3 +313,5 @@ assert(valueBytesMax < transactionBytesMax, "a value must fit a transaction");
 assert(eventHeartbeatMs * 2 < httpIdleTimeoutMs, "a heartbeat must keep its socket open");
 assert(swimExchangeBytesMax + 64 * KiB <= controlMessageBytesMax, "an exchange must fit a message");
 assert(swimPeriodMs + swimSuspicionMinMs > pauseMs * 2, "a paused node must have time to refute");
+assert(trimHoldMs > 2 * trimFreshMs, "a promise must outlast all that is done upon it");
+assert(2 * trimApartMs < trimFreshMs, "two questions must fit into the time of a fresh word");
