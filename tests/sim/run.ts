@@ -11,6 +11,7 @@ import type { Mutant } from "../../shared/ring/mutant.ts";
 import { checkKey } from "./chain.ts";
 import { ask, type Request, simKeys, startClients } from "./clients.ts";
 import type { Operation } from "./history.ts";
+import { startLister } from "./listers.ts";
 import { calm, populate, startNemesis } from "./nemesis.ts";
 import type { Profile } from "./profiles.ts";
 import { feed, type SimNode } from "./sim_node.ts";
@@ -88,6 +89,7 @@ function torment(world: World): void {
   settleWithin(world, populateMs);
   const until = queue.now + profile.lengthMs;
   startClients(world, until);
+  startLister(world, until);
   startNemesis(world, until);
   while (queue.runNext(until));
 }
@@ -190,7 +192,7 @@ export function finalOperations(world: World): string | null {
 function unanswered(world: World): string | null {
   const until = world.queue.now + simDeadlineMs + 100;
   while (world.queue.runNext(until));
-  const open = [...world.results.keys()];
+  const open = [...world.results.keys(), ...world.listings.keys()];
   return open.length === 0 ? null : `operations never answered: ${open.join(" ")}`;
 }
 

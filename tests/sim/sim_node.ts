@@ -3,6 +3,7 @@
 // before that is durable, and messages to self come back through the same queue. A crash voids
 // everything the incarnation had planned; a pause holds it all until the node is resumed.
 
+import { assert } from "../../shared/base/assert.ts";
 import type { NodeId } from "../../shared/base/ids.ts";
 import type { Prng } from "../../shared/base/prng.ts";
 import { createAgreement } from "../../shared/record/agreement.ts";
@@ -52,6 +53,8 @@ export interface SimNode {
   /** It was asked to leave for good. */
   leaving: boolean;
   readonly outputs: AgreementOutput[];
+  /** Its outputs are leaving right now. */
+  isLeaving: boolean;
   syncing: boolean;
   /** Transactions of the queue that are durable already. */
   synced: number;
@@ -75,6 +78,7 @@ export function createSimNode(id: NodeId): SimNode {
     isFounder: false,
     leaving: false,
     outputs: [],
+    isLeaving: false,
     syncing: false,
     synced: 0,
     held: [],
@@ -163,6 +167,8 @@ function tick(world: NodeWorld, node: SimNode): void {
 /** Lets outputs leave up to the first transaction that is not durable. */
 function pump(world: NodeWorld, node: SimNode): void {
   const { outputs } = node;
+  assert(!node.isLeaving, "a node is not fed while its outputs leave");
+  node.isLeaving = true;
   let taken = 0;
   for (; taken < outputs.length; taken++) {
     const output = outputs[taken] as AgreementOutput;
@@ -174,6 +180,7 @@ function pump(world: NodeWorld, node: SimNode): void {
     else if (node.synced > 0) node.synced -= 1;
     else break;
   }
+  node.isLeaving = false;
   outputs.splice(0, taken);
   if (outputs.length > 0 && !node.syncing) startSync(world, node);
 }

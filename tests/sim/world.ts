@@ -9,6 +9,7 @@ import type {
   AgreementOutput,
   AgreementSettings,
   AgreementWrite,
+  ListingPage,
   Placement,
 } from "../../shared/record/agreement_port.ts";
 import type { Ballot, Value } from "../../shared/record/value.ts";
@@ -43,6 +44,7 @@ export interface Counts {
   trims: number;
   jumps: number;
   drops: number;
+  listed: number;
 }
 
 /** A message on its way. */
@@ -68,6 +70,8 @@ export interface World extends NodeWorld {
   readonly accepts: Map<string, string>;
   /** Called with what left a node for its client. */
   readonly results: Map<string, (output: AgreementOutput & { kind: "result" }) => void>;
+  /** Called with a page that left a node for its client; undefined: no majority. */
+  readonly listings: Map<string, (page: ListingPage | undefined) => void>;
   /** Takes a message out of the network's hands, in a hand-made schedule. */
   intercept?: (letter: Letter) => boolean;
   /** Steps and messages as text, when asked for. */
@@ -102,6 +106,7 @@ export function createWorld(options: WorldOptions): World {
     rosters: new Map(),
     accepts: new Map(),
     results: new Map(),
+    listings: new Map(),
     counts: {
       moments: 0,
       messages: 0,
@@ -119,6 +124,7 @@ export function createWorld(options: WorldOptions): World {
       trims: 0,
       jumps: 0,
       drops: 0,
+      listed: 0,
     },
     observe: (node, output) => observe(world, node, output),
     emit: (node, output) => emit(world, node, output),
@@ -143,8 +149,10 @@ export function upNodes(world: World): SimNode[] {
 export function crash(world: World, node: SimNode): void {
   world.trace?.(`${Math.round(world.queue.now)} crash ${node.id}`);
   crashNode(world, node);
-  for (const name of world.results.keys()) {
-    if (name.startsWith(`${node.id}/`)) world.results.delete(name);
+  for (const waiting of [world.results, world.listings]) {
+    for (const name of waiting.keys()) {
+      if (name.startsWith(`${node.id}/`)) waiting.delete(name);
+    }
   }
 }
 
@@ -251,6 +259,12 @@ function emit(
   if (output.kind === "send") return send(world, node, output);
   if (output.kind === "decided") {
     historyOf(world.history, output.key).decided.add(versionText(output.value.version));
+  } else if (output.kind === "listing") {
+    const name = `${node.id}/${output.id}`;
+    const tell = world.listings.get(name);
+    world.listings.delete(name);
+    if (tell === undefined) complain(world, `${node.id} answered listing ${output.id} twice`);
+    else tell(output.page);
   } else if (output.kind === "result") {
     const name = `${node.id}/${output.id}`;
     const tell = world.results.get(name);
