@@ -10,7 +10,6 @@ import type { Roster } from "../shared/ring/roster.ts";
 import type { Config } from "./config.ts";
 import { startProviding } from "./engine/provide.ts";
 import { startRecordSweep } from "./engine/record_sweep.ts";
-import type { WantedView } from "./engine/wanted.ts";
 import { Workers } from "./engine/workers.ts";
 import { createEventHub, type EventHub } from "./http/event_hub.ts";
 import type { Log } from "./log.ts";
@@ -92,8 +91,8 @@ async function makeParts(
   const engines = await makeEngines({
     ...{ ...shared, prng },
     assertWritable: () => assertWritable(view, network),
+    writable: () => view.ready().ready,
   });
-  const wanted: WantedView = { known: true, missing: 0, surplus: 0 };
   const view = createNodeView({
     name: seat.name,
     group: config.group,
@@ -105,7 +104,7 @@ async function makeParts(
     agreement: network.agreement,
     catalog: engines.catalog,
     sync: engines.sync,
-    ...{ workers, wanted, now: Date.now },
+    ...{ workers, wanted: engines.repair.view, now: Date.now },
     http: () => reach.http,
     line: () => null,
   });
@@ -158,6 +157,7 @@ async function startLoops(parts: NodeParts): Promise<void> {
   engines.mesh.start();
   await engines.sync.start();
   engines.inner.start();
+  engines.repair.start();
   startRecordSweep({
     ...{ database, catalog, workers },
     ready: () => view.ready().ready,
@@ -188,6 +188,7 @@ function connect(parts: NodeParts): void {
   netmap.onEvent((event) => {
     if (event.kind === "profile") engines.mesh.wake();
     if (event.kind !== "state") return;
+    if (event.state === "alive") engines.repair.memberBack();
     log.info("member_state", { id: event.id, state: event.state });
     events.publish("member", { id: event.id, state: event.state });
   });
@@ -205,6 +206,7 @@ async function adopt({ network, engines, log, events }: NodeParts, roster: Roste
   log.info("roster_adopted", { epoch: roster.epoch, members });
   events.publish("member", { epoch: roster.epoch, members });
   engines.mesh.wake();
+  engines.repair.rosterChanged();
   await engines.sync.follow(roster);
 }
 

@@ -7,6 +7,7 @@ import type { Prng } from "../shared/base/prng.ts";
 import type { BlockStore } from "../shared/block/block_store.ts";
 import type { Config } from "./config.ts";
 import { createVerifiedStore } from "./disk/verified_store.ts";
+import { Activity, countedPool } from "./engine/activity.ts";
 import { Catalog } from "./engine/catalog.ts";
 import { CatalogSync } from "./engine/catalog_sync.ts";
 import { systemClock } from "./engine/clock.ts";
@@ -16,6 +17,7 @@ import type { Pool } from "./engine/pool.ts";
 import { createPool } from "./engine/pool_service.ts";
 import { fetchBlock } from "./engine/pull.ts";
 import { Records } from "./engine/records.ts";
+import { createRepairService, type RepairService, watchLosses } from "./engine/repair_service.ts";
 import type { Workers } from "./engine/workers.ts";
 import type { Log } from "./log.ts";
 import { type BlockDriver, createBlockDriver } from "./net/block_driver.ts";
@@ -33,6 +35,8 @@ export interface NodeEnginesOptions {
   readonly prng: Prng;
   /** Throws read_only or not_ready while nothing may be written. */
   readonly assertWritable: () => void;
+  /** The same as an answer: whether blocks may be moved and dropped. */
+  readonly writable: () => boolean;
 }
 
 export interface NodeEngines {
@@ -43,6 +47,7 @@ export interface NodeEngines {
   readonly records: Records;
   readonly inner: InnerBlocks;
   readonly mesh: Mesh;
+  readonly repair: RepairService;
   readonly pool: Pool;
 }
 
@@ -69,12 +74,25 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
     onFailure: (error) => log.warn("block_serve_failed", { error }),
     onLie: (peer) => log.warn("peer_lied", { peer }),
   });
-  const store = createVerifiedStore(blocks);
+  const watched = watchLosses(blocks, (cid, bytes) => {
+    log.warn("block_quarantined", { cid, bytes });
+    repair.lost(cid, bytes);
+  });
+  const store = createVerifiedStore(watched);
   const ports = { self, ring: netmap, store, exchange, clock: systemClock };
   const inner = new InnerBlocks({
     ...{ catalog, store, workers },
     fetch: (cid, signal) => fetchBlock(ports, cid, { signal }),
-    onComplete: () => undefined,
+    onComplete: (entry) => repair.completed(entry),
+  });
+  const activity = new Activity(() => performance.now());
+  const repair = createRepairService({
+    ...{ ...ports, catalog, workers, activity },
+    roster: () => netmap.roster(),
+    bytesPerSecond: config.repairRate ?? Infinity,
+    synced: () => sync.synced,
+    writable: options.writable,
+    fetchInner: (cid, signal) => fetchBlock(ports, cid, { signal }),
   });
   const pool = createPool({
     ...{ ...ports, records, catalog },
@@ -84,7 +102,9 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
     assertWritable: options.assertWritable,
     assertRoom: (contentLength) => assertRoom(options, contentLength ?? 0),
   });
-  return { store, exchange, catalog, sync, records, inner, mesh: makeMesh(options), pool };
+  const mesh = makeMesh(options);
+  const counted = countedPool(pool, activity);
+  return { store, exchange, catalog, sync, records, inner, mesh, repair, pool: counted };
 }
 
 function makeSync(options: NodeEnginesOptions, catalog: Catalog): CatalogSync {

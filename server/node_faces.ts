@@ -58,6 +58,7 @@ export function makeApp(options: NodeFacesOptions): App {
       resume: (name) => workers.setPaused(name, false),
     },
     invite: () => Promise.resolve(inviteOf(options)),
+    wanted: (after, limit) => engines.repair.wantedPage(after, limit),
     holds: (cid) => disk.blocks.has(cid),
     shareKey: shareKeyOf(options),
     ...(config.public

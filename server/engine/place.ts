@@ -9,7 +9,7 @@ import { slotOfCid } from "../../shared/ring/slot.ts";
 export interface RingView {
   readonly self: NodeId;
   /** Placement under the present roster: may be another object at each call. */
-  placement(): Pick<Placement, "members" | "ownersOf" | "walk">;
+  placement(): Pick<Placement, "members" | "ownersOf" | "isOwner" | "walk">;
   /** Whether a member can be sent to or asked now; this node itself is always usable. */
   isUsable(id: NodeId): boolean;
 }

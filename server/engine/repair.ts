@@ -1,0 +1,235 @@
+// Fetches what this node owns and lacks: a window of wanted blocks at a time, every usable member
+// asked once which of them it holds, the rarest first, from several holders at once, fastest
+// first, as fast as the budget allows and slowly while pushes and pulls run here. Stand-ins hand
+// over by being asked like anyone else.
+//
+// Invariants: repairs only while the node is writable; a block is fetched once, whatever fails;
+// what is stored was hashed at the exchange's door.
+
+import { SkyringError } from "../../shared/base/errors.ts";
+import type { Cid, NodeId } from "../../shared/base/ids.ts";
+import {
+  blockBytesMax,
+  repairBusyBytesPerSecond,
+  repairFetchesBusyMax,
+  repairFetchesMax,
+  repairFetchesPerPeerMax,
+  repairWindowBlocks,
+} from "../../shared/base/limits.ts";
+import type { BlockStore } from "../../shared/block/block_store.ts";
+import { Budget } from "../../shared/repair/budget.ts";
+import { fastestSource, rarestFirst, type Sourced } from "../../shared/repair/plan.ts";
+import type { BlockExchange } from "../net/block_exchange.ts";
+import type { Activity } from "./activity.ts";
+import type { Clock } from "./clock.ts";
+import { holdersOf } from "./copy_count.ts";
+import type { RingView } from "./place.ts";
+import type { References } from "./references.ts";
+import type { WantedBlock } from "./wanted.ts";
+import type { StepReport, Workers } from "./workers.ts";
+
+export interface RepairOptions {
+  readonly store: BlockStore;
+  readonly ring: RingView;
+  readonly exchange: BlockExchange;
+  readonly references: References;
+  readonly activity: Pick<Activity, "busy">;
+  readonly workers: Pick<Workers, "start">;
+  readonly clock: Clock;
+  /** Bytes a second; Infinity for as fast as it goes. */
+  readonly bytesPerSecond: number;
+  /** Whether the council is reached and the node not paused: else nothing is moved. */
+  readonly writable: () => boolean;
+}
+
+/** Blocks and bytes that repair brought since the start. */
+export interface RepairCounts {
+  readonly blocks: number;
+  readonly bytes: number;
+  /** When it stored its first and last block, ms; 0 for never. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+}
+
+type Job = Sourced<WantedBlock, NodeId>;
+
+const everyMs = 2_000;
+const wantTimeoutMs = 15_000;
+/** A pause until a busy source or the budget may have room again. */
+const pauseMs = 5;
+const longPauseMs = 250;
+
+export class Repair {
+  readonly #options: RepairOptions;
+  readonly #budget: Budget;
+  readonly #inFlight = new Map<NodeId, number>();
+  #wake: () => void = () => undefined;
+  #counts = { blocks: 0, bytes: 0, firstAt: 0, lastAt: 0 };
+  #idle = true;
+
+  constructor(options: RepairOptions) {
+    this.#options = options;
+    this.#budget = new Budget({
+      bytesPerSecond: options.bytesPerSecond,
+      busyBytesPerSecond: repairBusyBytesPerSecond,
+    });
+  }
+
+  start(): void {
+    const step = (signal: AbortSignal) => this.#step(signal);
+    this.#wake = this.#options.workers.start({ name: "repair", everyMs, step }).wake;
+    this.#options.references.onWanted(() => this.#wake());
+  }
+
+  /** Looks for everything again, now: a member came back, or somebody asked. */
+  retry(): void {
+    this.#options.references.wanted.retryAll();
+    this.#wake();
+  }
+
+  get counts(): RepairCounts {
+    return this.#counts;
+  }
+
+  /** Whether nothing is being fetched and nothing is due. */
+  get idle(): boolean {
+    const { references: { wanted }, clock } = this.#options;
+    return this.#idle && wanted.due(clock.now(), 1).length === 0;
+  }
+
+  async #step(signal: AbortSignal): Promise<StepReport> {
+    const { references: { wanted }, clock, writable } = this.#options;
+    if (!writable()) return { more: false, progress: "waiting until the node is writable" };
+    const due = wanted.due(clock.now(), repairWindowBlocks);
+    if (due.length === 0) return { more: false, progress: this.#progress() };
+    this.#idle = false;
+    try {
+      await this.#fetchWindow(due, signal);
+    } finally {
+      this.#idle = true;
+    }
+    return { more: !this.#options.store.use().full, progress: this.#progress() };
+  }
+
+  async #fetchWindow(blocks: readonly WantedBlock[], signal: AbortSignal): Promise<void> {
+    const { ring, references: { wanted }, clock } = this.#options;
+    const cids = blocks.map(({ cid }) => cid);
+    const holders = await holdersOf(this.#options, cids, { lease: false, signal });
+    signal.throwIfAborted();
+    const jobs: Job[] = [];
+    blocks.forEach((block, index) => {
+      const others = (holders[index] ?? []).filter((id) => id !== ring.self);
+      if (others.length > 0) jobs.push({ block, holders: others });
+      else if (this.#isMissing(block)) wanted.failed(block.cid, { at: clock.now(), lost: true });
+    });
+    const waiting = rarestFirst(jobs).reverse();
+    const lanes = Array.from({ length: repairFetchesMax }, async (_, lane) => {
+      while (waiting.length > 0 && !signal.aborted && this.#options.writable()) {
+        if (this.#options.activity.busy && lane >= repairFetchesBusyMax) {
+          await clock.sleep(longPauseMs, signal);
+          continue;
+        }
+        const job = waiting.pop();
+        if (job !== undefined && !await this.#fetch(job, signal)) return;
+      }
+    });
+    const outcomes = await Promise.allSettled(lanes);
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  }
+
+  /** Whether the block is still to be fetched; one that came by a push is noted. */
+  #isMissing({ cid, replicas }: WantedBlock): boolean {
+    const { references, store } = this.#options;
+    if (!references.wanted.has(cid)) return false;
+    if (!store.has(cid)) return true;
+    references.stored(cid, replicas);
+    return false;
+  }
+
+  /** Fetches one block. @returns false when there is no room for more */
+  async #fetch({ block, holders }: Job, signal: AbortSignal): Promise<boolean> {
+    const { references: { wanted }, clock } = this.#options;
+    const left = holders.filter((id) => this.#options.ring.isUsable(id));
+    const bytes = block.bytes > 0 ? block.bytes : blockBytesMax / 4;
+    await this.#awaitBudget(bytes, signal);
+    while (left.length > 0 && !signal.aborted && this.#isMissing(block)) {
+      const source = this.#sourceOf(left);
+      if (source === undefined) {
+        await clock.sleep(pauseMs, signal);
+        continue;
+      }
+      const got = await this.#want(source, block.cid, signal);
+      if (got !== undefined) return await this.#keep(block, got);
+      left.splice(left.indexOf(source), 1);
+    }
+    this.#budget.giveBack(bytes);
+    if (!signal.aborted && this.#isMissing(block)) {
+      wanted.failed(block.cid, { at: clock.now(), lost: false });
+    }
+    return true;
+  }
+
+  async #awaitBudget(bytes: number, signal: AbortSignal): Promise<void> {
+    const { clock, activity } = this.#options;
+    for (;;) {
+      const wait = this.#budget.waitMs(clock.now(), activity.busy);
+      if (wait === 0 || signal.aborted) break;
+      await clock.sleep(Math.min(wait, longPauseMs), signal);
+    }
+    this.#budget.take(bytes);
+  }
+
+  #sourceOf(holders: readonly NodeId[]): NodeId | undefined {
+    const { exchange } = this.#options;
+    return fastestSource(holders, {
+      perPeerMax: repairFetchesPerPeerMax,
+      stateOf: (id) => ({
+        bytesPerSecond: exchange.rating(id).bytesPerSecond,
+        inFlight: this.#inFlight.get(id) ?? 0,
+      }),
+    });
+  }
+
+  async #want(peer: NodeId, cid: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    this.#inFlight.set(peer, (this.#inFlight.get(peer) ?? 0) + 1);
+    try {
+      const options = { timeoutMs: wantTimeoutMs, signal };
+      const outcome = await this.#options.exchange.want(peer, cid, options);
+      return outcome.ok ? outcome.bytes : undefined;
+    } finally {
+      this.#inFlight.set(peer, (this.#inFlight.get(peer) ?? 1) - 1);
+    }
+  }
+
+  /** Stores a fetched block. @returns false when the store takes no more now */
+  async #keep(block: WantedBlock, bytes: Uint8Array): Promise<boolean> {
+    const { references, store, clock } = this.#options;
+    const { cid, kind, replicas } = block;
+    const failed = () => references.wanted.failed(cid, { at: clock.now(), lost: false });
+    try {
+      const outcome = await store.put(cid, bytes, kind);
+      if (!outcome.ok) {
+        failed();
+        return false;
+      }
+      references.stored(cid, replicas);
+      if (!outcome.fresh) return true;
+      const { firstAt, blocks, bytes: before } = this.#counts;
+      const lastAt = clock.now();
+      const first = firstAt === 0 ? lastAt : firstAt;
+      this.#counts = { blocks: blocks + 1, bytes: before + bytes.length, firstAt: first, lastAt };
+      return true;
+    } catch (error) {
+      if (!(error instanceof SkyringError) || error.code !== "busy") throw error;
+      failed();
+      return true;
+    }
+  }
+
+  #progress(): string {
+    const { wanted } = this.#options.references;
+    const { blocks, bytes } = this.#counts;
+    const left = wanted.size === 0 ? "none wanted" : `${wanted.size} wanted`;
+    return `${left}, ${blocks} blocks (${bytes} bytes) restored`;
+  }
+}

@@ -1,0 +1,93 @@
+// All that keeps this node's blocks what they should be, as one part for the composition root:
+// the book of references and the walk that writes it, and the loops that act on it.
+
+import type { Cid } from "../../shared/base/ids.ts";
+import type { VerifiableStore } from "../../shared/block/block_store.ts";
+import type { CatalogEntry } from "../../shared/record/catalog_entry.ts";
+import type { Roster } from "../../shared/ring/roster.ts";
+import type { BlockExchange } from "../net/block_exchange.ts";
+import type { Activity } from "./activity.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Clock } from "./clock.ts";
+import type { RingView } from "./place.ts";
+import { ReferenceSweep } from "./reference_sweep.ts";
+import { References } from "./references.ts";
+import { Repair, type RepairCounts } from "./repair.ts";
+import type { WantedBlock, WantedView } from "./wanted.ts";
+import type { Workers } from "./workers.ts";
+
+export interface RepairServiceOptions {
+  readonly store: VerifiableStore;
+  readonly ring: RingView;
+  readonly exchange: BlockExchange;
+  readonly catalog: Catalog;
+  readonly workers: Workers;
+  readonly activity: Activity;
+  readonly clock: Clock;
+  readonly roster: () => Roster | undefined;
+  /** Bytes a second for repair; Infinity for as fast as it goes. */
+  readonly bytesPerSecond: number;
+  /** Whether the catalog was compared with another node since the start. */
+  readonly synced: () => boolean;
+  /** Whether this node may move and drop blocks: council reached, not paused, joined. */
+  readonly writable: () => boolean;
+  readonly fetchInner: (cid: Cid, signal: AbortSignal) => Promise<Uint8Array>;
+}
+
+export interface RepairService {
+  readonly view: WantedView;
+  start(): void;
+  /** The roster changed: owners are other ones. */
+  rosterChanged(): void;
+  /** All inner blocks of a file are here now. */
+  completed(entry: CatalogEntry): void;
+  /** A member answers again. */
+  memberBack(): void;
+  /** A held block was quarantined. */
+  lost(cid: Cid, bytes: number): void;
+  wantedPage(after: string | undefined, limit: number): {
+    readonly items: readonly WantedBlock[];
+    readonly next: string | null;
+  };
+  counts(): RepairCounts;
+}
+
+/** The service, not started. */
+export function createRepairService(options: RepairServiceOptions): RepairService {
+  const references = new References(options);
+  const ready = () => options.roster() !== undefined && options.synced();
+  const sweep = new ReferenceSweep({ ...options, references, ready });
+  const repair = new Repair({ ...options, references });
+  return {
+    view: sweep,
+    start: () => {
+      sweep.start();
+      repair.start();
+    },
+    rosterChanged: () => sweep.rosterChanged(),
+    completed: (entry) => sweep.changed(entry),
+    memberBack: () => repair.retry(),
+    lost: (cid, bytes) => references.lost(cid, bytes),
+    wantedPage: (after, limit) => {
+      const some = references.wanted.page(after, limit + 1);
+      const items = some.slice(0, limit);
+      return { items, next: some.length > limit ? items.at(-1)?.cid ?? null : null };
+    },
+    counts: () => repair.counts,
+  };
+}
+
+/** The same store; `onLost` hears of each block that goes to quarantine. */
+export function watchLosses<Store extends VerifiableStore>(
+  store: Store,
+  onLost: (cid: Cid, bytes: number) => void,
+): Store {
+  return {
+    ...store,
+    quarantine: async (cid: Cid) => {
+      const bytes = store.sizeOf(cid);
+      await store.quarantine(cid);
+      if (bytes !== undefined) onLost(cid, bytes);
+    },
+  };
+}
