@@ -80,7 +80,7 @@ const base: Profile = {
 
 /**
  * The profiles, by name. The first is nearly calm; `returns` brings members back with old rows
- * on their disks; the last has everything but wipes.
+ * on their disks; `exodus` lets members go before they have arrived; the last has everything but wipes.
  */
 export const profiles: readonly Profile[] = [
   base,
@@ -189,6 +189,15 @@ export const profiles: readonly Profile[] = [
     splitEveryMs: 4_000,
     splitMs: 1_500,
     tombstoneMs: 3_200,
+  },
+  {
+    ...base,
+    name: "exodus",
+    nodesMin: 2,
+    nodesMax: 8,
+    network: { ...mild, loss: 0.1, delayMax: 200, slow: 0.1, slowMax: 2_000 },
+    joinEveryMs: 450,
+    leaveEveryMs: 350,
   },
   {
     ...base,
