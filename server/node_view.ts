@@ -5,6 +5,7 @@ import { sha256Text, toHex } from "../shared/base/hash.ts";
 import { asSlot, type NodeId } from "../shared/base/ids.ts";
 import { replicasDefault, slotCount } from "../shared/base/limits.ts";
 import type { BlockStore } from "../shared/block/block_store.ts";
+import { balanceOf } from "../shared/ring/balance.ts";
 import type { Profile } from "../shared/ring/profile.ts";
 import type { NodeSnapshot, StatusSnapshot } from "../shared/status.ts";
 import type { AgreementDriver } from "./engine/agreement_driver.ts";
@@ -163,7 +164,7 @@ function statusOf(
 /** Members in ring order with their neighbours, and slots as runs of equal owners. */
 function ringOf(netmap: Netmap, nodes: readonly NodeSnapshot[]): RingSnapshot {
   const roster = netmap.roster();
-  if (roster === undefined) return { epoch: 0, slotCount, nodes: [], slots: [] };
+  if (roster === undefined) return { epoch: 0, slotCount, nodes: [], slots: [], zones: [] };
   const placed = netmap.placement();
   const around = nodes.map((node) => ({ node, position: toHex(sha256Text(node.id)) }))
     .sort((left, right) => left.position < right.position ? -1 : 1);
@@ -190,5 +191,6 @@ function ringOf(netmap: Netmap, nodes: readonly NodeSnapshot[]): RingSnapshot {
       successor: at(index + 1),
     })),
     slots: runs,
+    zones: [...balanceOf(placed, replicasDefault).zones].map(([zone, part]) => ({ zone, ...part })),
   };
 }

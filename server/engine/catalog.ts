@@ -53,6 +53,7 @@ export interface CatalogOptions {
 
 const tombstonesDroppedAtOnce = 500;
 
+/** The catalog of this node. Methods throw as Database.read() and write() do. */
 export class Catalog implements CatalogView {
   readonly #options: CatalogOptions;
   #tree = new FingerprintTree();
@@ -77,7 +78,7 @@ export class Catalog implements CatalogView {
     return catalog;
   }
 
-  /** Takes entries that are newer than what is held; resolves when durable with the changes made. */
+  /** Takes entries newer than what is held; resolves with the changes once they are durable. */
   merge(entries: readonly CatalogEntry[]): Promise<readonly CatalogChange[]> {
     return this.#inTurn(() => this.#merge(entries));
   }

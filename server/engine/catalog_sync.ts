@@ -73,6 +73,7 @@ const digestDelayMs = 100;
 /** Entries waiting to be named by gossip; beyond it the next comparison finds them. */
 const digestQueueMax = 8_192;
 
+/** Keeps one catalog in step with those of the other members. */
 export class CatalogSync {
   readonly #options: CatalogSyncOptions;
   readonly #unnamed: EntryMark[] = [];

@@ -25,7 +25,7 @@ export interface CopyCount {
 
 const haveTimeoutMs = 5_000;
 
-/** Asks everyone usable, this node included, which blocks they hold; `lease` renews their leases. */
+/** Asks everyone usable, this node too, which blocks they hold; `lease` renews the leases. */
 export async function holdersOf(
   ports: CopyCountPorts,
   cids: readonly Cid[],

@@ -34,6 +34,7 @@ export function needsNoInner({ key, value }: CatalogEntry): boolean {
   return file === undefined || codecOf(file.cid) === "raw";
 }
 
+/** The loop that completes files. */
 export class InnerBlocks {
   readonly #options: InnerBlocksOptions;
   #wake: () => void = () => undefined;

@@ -27,6 +27,7 @@ export interface MeshOptions {
 const everyMs = 2_000;
 const dialTimeoutMs = 5_000;
 
+/** The loop that keeps connections. Never throws but in its worker. */
 export class Mesh {
   readonly #options: MeshOptions;
   readonly #known: Map<NodeId, readonly string[]>;

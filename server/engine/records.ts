@@ -55,6 +55,7 @@ export type RecordWrite =
 /** Stamps are reserved on disk this far ahead, so that few changes wait for that write. */
 const reserveMs = 10_000;
 
+/** Reads and changes of records through this node. */
 export class Records {
   readonly #options: RecordsOptions;
   #clock: ClockState;

@@ -48,6 +48,13 @@ export interface RingSnapshot {
     readonly to: number;
     readonly owners: readonly string[];
   }[];
+  /** Zones with their part of all copies and of the capacity; `tooSmall` ones are full first. */
+  readonly zones: readonly {
+    readonly zone: string;
+    readonly share: number;
+    readonly fair: number;
+    readonly tooSmall: boolean;
+  }[];
   /** This node's finger table, when it runs the Chord protocol. */
   readonly fingers?: readonly { readonly start: string; readonly node: string }[];
 }

@@ -19,7 +19,7 @@ export function compareStamps(left: Stamp, right: Stamp): number {
   return left[0] - right[0] || left[1] - right[1];
 }
 
-/** A clock that never gives a stamp at or below `highWaterMs`, the mark persisted before a restart. */
+/** A clock that gives no stamp at or below `highWaterMs`, the mark of the start before. */
 export function createClock(highWaterMs: number): ClockState {
   return { last: [highWaterMs, 0] };
 }

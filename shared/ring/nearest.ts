@@ -7,8 +7,9 @@
 import { assert } from "../base/assert.ts";
 import type { Slot } from "../base/ids.ts";
 import { replicasMax } from "../base/limits.ts";
+import type { Round, Spread } from "./dealing.ts";
 import { clockwise, startOf } from "./slot.ts";
-import type { Round, Spread } from "./spread.ts";
+
 import { firstFrom, type TokenRun } from "./token_table.ts";
 
 /** Tokens looked at on the common path before the search goes zone by zone. */

@@ -8,7 +8,8 @@ import { assert } from "../base/assert.ts";
 import { asSlot, type NodeId, type Slot } from "../base/ids.ts";
 import { decidersMax, replicasMax, slotCount } from "../base/limits.ts";
 import type { Member, Roster } from "./roster.ts";
-import { createSpread, deepen, type Spread } from "./spread.ts";
+import type { Spread } from "./dealing.ts";
+import { createSpread, deepen } from "./spread.ts";
 import { createTokenTable, type TokenTable } from "./token_table.ts";
 import { tokenCount, tokenPositions } from "./token.ts";
 

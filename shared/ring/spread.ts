@@ -9,39 +9,16 @@
 // the clockwise nearest node among those with room, in a zone that it uses least. Slots that
 // span the fewest zones choose first, then in bit-reversed order, so that the few copies which
 // a small zone has room for go evenly to slots that need them most.
-//
-// What follows: with zones alike (or one) nobody runs out of room and this is the plain walk;
-// a small zone is filled to its capacity and no further; owners of R copies are the first R
-// of R + 1; and since the order of slots is fixed and rooms change smoothly with the roster,
-// a join or leave moves little more than it must.
+// So equal zones give the plain walk, a small zone is filled to its capacity and no further,
+// owners of R copies are the first R of R + 1, and a join or leave moves little.
 // Source: Mirrokni, Thorup, Zadimoghaddam, Consistent Hashing with Bounded Loads, SODA 2018;
 // zones first: Dynamo, SOSP 2007, 6.2, and Ceph's failure domains.
 
 import { placementSlack, replicasMax, slotCount } from "../base/limits.ts";
 import { asSlot, type Slot } from "../base/ids.ts";
+import type { Round, Spread } from "./dealing.ts";
 import { nearestMember, nearestWithRoom, zonesSpanned } from "./nearest.ts";
 import type { TokenTable } from "./token_table.ts";
-
-/** Owners of all slots up to a depth, deepened one copy at a time. */
-export interface Spread {
-  readonly table: TokenTable;
-  /** Member index of copy c of slot s at [s * replicasMax + c]. */
-  readonly chosen: Uint8Array;
-  /** Copies of each member so far. */
-  readonly loads: Uint32Array;
-  /** Copies dealt to every slot so far, 0 to min(replicasMax, members). */
-  depth: number;
-}
-
-/** One more copy for every slot: who has room left in it. */
-export interface Round {
-  readonly spread: Spread;
-  /** Copies that a member may have at the end of the round. */
-  readonly rooms: Float64Array;
-  /** Members with room left in each zone, and the number of zones that have any. */
-  readonly open: Uint16Array;
-  zonesOpen: number;
-}
 
 /** An empty spread over a table. @throws never */
 export function createSpread(table: TokenTable): Spread {

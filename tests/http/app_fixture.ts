@@ -90,6 +90,7 @@ export function createFixture(
         predecessor: null,
         successor: "12D3KooWB",
       }],
+      zones: [{ zone: "attic", share: 1, fair: 1, tooSmall: false }],
       slots: [{ from: 0, to: 16_383, owners: ["12D3KooWA"] }],
     }),
     peers: () => [{
