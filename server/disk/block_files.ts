@@ -31,6 +31,7 @@ import {
   type BlockRow,
   deleteBlock,
   deleteDoomed,
+  deleteUntouched,
   findBlock,
   insertBlock,
   insertSmallBlock,
@@ -117,7 +118,8 @@ export async function openBlockFiles(options: BlockFilesOptions): Promise<BlockF
     getWithHeadroom: (cid, headroom) => getBytes(parts, cid, headroom),
     has: (cid) => findBlock(database, cid) !== undefined,
     sizeOf: (cid) => findBlock(database, cid)?.bytes,
-    remove: (cid) => remove(parts, cid),
+    remove: (cid) => remove(parts, { cid, touchedBefore: undefined }),
+    removeUntouched: (cid, touchedBefore) => remove(parts, { cid, touchedBefore }),
     quarantine: (cid) => quarantine(parts, cid),
     touch: async (cids) => {
       if (cids.length > 0) await writeRows(parts, [touchBlocks(cids, now())]);
@@ -271,11 +273,17 @@ function corrupt(cid: Cid, state: string, cause?: unknown): SkyringError {
   });
 }
 
-function remove(parts: Parts, cid: Cid): Promise<boolean> {
+function remove(
+  parts: Parts,
+  { cid, touchedBefore }: { readonly cid: Cid; readonly touchedBefore: number | undefined },
+): Promise<boolean> {
   return parts.turns.run(cid, async () => {
     const row = findBlock(parts.database, cid);
     if (row === undefined) return false;
-    await writeRows(parts, deleteBlock(cid, row.place));
+    const { place } = row;
+    if (touchedBefore === undefined) await writeRows(parts, deleteBlock(cid, place));
+    else await writeRows(parts, deleteUntouched(cid, { place, touchedBefore }));
+    if (findBlock(parts.database, cid) !== undefined) return false;
     if (row.place > 0) await unlink(parts, cid, row.place);
     await parts.space.recover(true);
     return true;

@@ -154,6 +154,32 @@ export function deleteBlock(cid: Cid, place: number): readonly Statement[] {
   return [row, bytes];
 }
 
+/**
+ * The same as deleteBlock(), unless its lease was renewed at or after a time: decided when the
+ * transaction runs, so after every renewal that was queued before it. @throws never
+ */
+export function deleteUntouched(
+  cid: Cid,
+  { place, touchedBefore }: { readonly place: number; readonly touchedBefore: number },
+): readonly Statement[] {
+  const untouched = "SELECT cid FROM blocks WHERE cid = ? AND place = ? AND touched_at < ?";
+  const bytes = place < 0
+    ? {
+      sql: `DELETE FROM small_blocks WHERE id = ? AND EXISTS (${untouched})`,
+      params: [-place, cid, place, touchedBefore],
+    }
+    : {
+      sql: `INSERT OR IGNORE INTO doomed_files SELECT cid, place FROM blocks
+        WHERE cid = ? AND place = ? AND touched_at < ?`,
+      params: [cid, place, touchedBefore],
+    };
+  const row = {
+    sql: "DELETE FROM blocks WHERE cid = ? AND place = ? AND touched_at < ?",
+    params: [cid, place, touchedBefore],
+  };
+  return [bytes, row];
+}
+
 /** A doomed file is gone. @throws never */
 export function deleteDoomed(cid: Cid, place: number): Statement {
   return { sql: "DELETE FROM doomed_files WHERE cid = ? AND place = ?", params: [cid, place] };

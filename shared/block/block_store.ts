@@ -67,8 +67,14 @@ export interface HeldBlock {
   readonly verifiedAt: number;
 }
 
-/** A store whose blocks can be read back and vouched for: what a scrubber needs beside the rest. */
+/** A store whose blocks can be read back, vouched for and let go: what upkeep needs beside. */
 export interface VerifiableStore extends BlockStore {
   /** Notes that these blocks were read back now and matched. Durable when resolved. */
   markVerified(cids: readonly Cid[]): Promise<void>;
+  /**
+   * Removes a block whose lease was last renewed before `touchedBefore` (ms since the epoch).
+   * A renewal that resolved before this call was made always saves the block.
+   * @returns false when it was not held or its lease is newer. Durable when resolved.
+   */
+  removeUntouched(cid: Cid, touchedBefore: number): Promise<boolean>;
 }

@@ -80,6 +80,10 @@ export function createMemoryStore(options: MemoryStoreOptions): VerifiableStore 
     has: (cid) => held.has(cid),
     sizeOf: (cid) => held.get(cid)?.bytes.length,
     remove: (cid) => Promise.resolve(remove(cid)),
+    removeUntouched: (cid, touchedBefore) => {
+      const touchedAt = held.get(cid)?.touchedAt ?? Infinity;
+      return Promise.resolve(touchedAt < touchedBefore && remove(cid));
+    },
     // There is nobody to inspect memory: what does not match is dropped.
     quarantine: (cid) => Promise.resolve(void remove(cid)),
     touch: (cids) => stamp(cids, "touchedAt"),
