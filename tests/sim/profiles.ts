@@ -80,7 +80,8 @@ const base: Profile = {
 
 /**
  * The profiles, by name. The first is nearly calm; `returns` brings members back with old rows
- * on their disks; `exodus` lets members go before they have arrived; the last has everything but wipes.
+ * on their disks; `exodus` lets members go before they have arrived; the last has everything
+ * but wipes.
  */
 export const profiles: readonly Profile[] = [
   base,
