@@ -6,6 +6,7 @@ import { recordMessageBytesMax, tombstoneAgeMs } from "../shared/base/limits.ts"
 import type { Prng } from "../shared/base/prng.ts";
 import type { BlockStore } from "../shared/block/block_store.ts";
 import type { Config } from "./config.ts";
+import { readComparedAt } from "./disk/catalog_table.ts";
 import { createVerifiedStore } from "./disk/verified_store.ts";
 import { Activity, countedPool } from "./engine/activity.ts";
 import { Catalog } from "./engine/catalog.ts";
@@ -17,6 +18,7 @@ import type { Pool } from "./engine/pool.ts";
 import { createPool } from "./engine/pool_service.ts";
 import { fetchBlock } from "./engine/pull.ts";
 import { Records } from "./engine/records.ts";
+import { repairChannelLimits } from "./engine/repair_talk.ts";
 import { createRepairService, type RepairService, watchLosses } from "./engine/repair_service.ts";
 import type { Workers } from "./engine/workers.ts";
 import type { Log } from "./log.ts";
@@ -88,7 +90,11 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   const activity = new Activity(() => performance.now());
   const repair = createRepairService({
     ...{ ...ports, catalog, workers, activity },
+    ...{ store: watched, keepMs: config.keepMs, monotonic: () => performance.now() },
+    channel: host.channel("repair", repairChannelLimits),
     roster: () => netmap.roster(),
+    comparedAt: () => isAlone(network) ? now() : readComparedAt(database) ?? 0,
+    compare: () => sync.wake(),
     bytesPerSecond: config.repairRate ?? Infinity,
     synced: () => sync.synced,
     writable: options.writable,
@@ -122,8 +128,12 @@ function makeSync(options: NodeEnginesOptions, catalog: Catalog): CatalogSync {
     },
     peers: () => host.connected().filter((id) => netmap.isUsable(id)),
     lineage: () => netmap.roster()?.lineage,
-    alone: () => netmap.roster()?.members.length === 1,
+    alone: () => isAlone(options.network),
   });
+}
+
+function isAlone({ netmap }: NodeNetwork): boolean {
+  return netmap.roster()?.members.length === 1;
 }
 
 function makeMesh(options: NodeEnginesOptions): Mesh {

@@ -10,6 +10,7 @@ import { changedFilesMax, sweepEveryMs, wantedBlocksMax } from "../../shared/bas
 import type { BlockStore } from "../../shared/block/block_store.ts";
 import type { CatalogEntry } from "../../shared/record/catalog_entry.ts";
 import { decodeFileRecord } from "../../shared/record/file_record.ts";
+import { getVerified } from "../disk/verified_store.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Clock } from "./clock.ts";
 import { blocksOf } from "./dag_blocks.ts";
@@ -54,7 +55,7 @@ export class ReferenceSweep implements WantedView {
   readonly #options: ReferenceSweepOptions;
   readonly #changed = new Map<string, CatalogEntry>();
   readonly #unknown = new Map<string, CatalogEntry>();
-  readonly #ended: ((walk: WholeWalk) => void)[] = [];
+  readonly #ended = new Set<(walk: WholeWalk) => void>();
   #wake: () => void = () => undefined;
   #walking: Walking = { kind: "idle" };
   #pass = 0;
@@ -62,6 +63,7 @@ export class ReferenceSweep implements WantedView {
   /** A whole walk is due: at the start, always. */
   #due = true;
   #known = false;
+  #outdated = false;
   #whole: WholeWalk | undefined;
 
   constructor(options: ReferenceSweepOptions) {
@@ -73,7 +75,10 @@ export class ReferenceSweep implements WantedView {
     const step = (signal: AbortSignal) => this.#step(signal);
     this.#wake = workers.start({ name: "references", everyMs, step }).wake;
     catalog.onChange((changes) => {
-      for (const { entry } of changes) this.changed(entry);
+      for (const { entry, before } of changes) {
+        this.changed(entry);
+        if (before !== undefined && !before.value.deleted) this.#outdated = true;
+      }
     });
   }
 
@@ -92,6 +97,11 @@ export class ReferenceSweep implements WantedView {
   /** The last whole walk, and the number of the next one asked for. */
   get whole(): WholeWalk | undefined {
     return this.#whole;
+  }
+
+  /** Whether files were deleted or replaced since the last whole walk began. */
+  get outdated(): boolean {
+    return this.#outdated;
   }
 
   /** Files whose inner blocks nobody could give so far. */
@@ -121,9 +131,24 @@ export class ReferenceSweep implements WantedView {
     this.#wake();
   }
 
-  /** Called at the end of each whole walk. Listeners must not throw. */
-  onWhole(listener: (walk: WholeWalk) => void): void {
-    this.#ended.push(listener);
+  /** Resolves when a whole walk of this pass or a later one has ended. @throws the signal's reason */
+  untilWhole(pass: number, signal?: AbortSignal): Promise<WholeWalk> {
+    return new Promise((resolve, reject) => {
+      if (this.#whole !== undefined && this.#whole.pass >= pass) return resolve(this.#whole);
+      const ended = (walk: WholeWalk) => {
+        if (walk.pass < pass) return;
+        this.#ended.delete(ended);
+        signal?.removeEventListener("abort", left);
+        resolve(walk);
+      };
+      const left = () => {
+        this.#ended.delete(ended);
+        reject(signal?.reason);
+      };
+      this.#ended.add(ended);
+      if (signal?.aborted) left();
+      else signal?.addEventListener("abort", left, { once: true });
+    });
   }
 
   async #step(signal: AbortSignal): Promise<StepReport> {
@@ -146,6 +171,7 @@ export class ReferenceSweep implements WantedView {
 
   #begin(): void {
     this.#due = false;
+    this.#outdated = false;
     this.#pass++;
     this.#startedAt = this.#options.clock.now();
     this.#unknown.clear();
@@ -244,7 +270,7 @@ export class ReferenceSweep implements WantedView {
 
   async #load(cid: Cid, signal: AbortSignal): Promise<Uint8Array> {
     const { store, fetchInner } = this.#options;
-    const held = await store.get(cid);
+    const held = await getVerified(store, cid);
     if (held !== undefined) return held;
     const bytes = await fetchInner(cid, signal);
     const outcome = await store.put(cid, bytes, "inner");

@@ -4,15 +4,22 @@
 import type { Cid } from "../../shared/base/ids.ts";
 import type { VerifiableStore } from "../../shared/block/block_store.ts";
 import type { CatalogEntry } from "../../shared/record/catalog_entry.ts";
+import { SlotHolds } from "../../shared/repair/trim_rule.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
 import type { BlockExchange } from "../net/block_exchange.ts";
+import type { Channel } from "../net/network.ts";
 import type { Activity } from "./activity.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Clock } from "./clock.ts";
+import { type Collected, Collector } from "./collect.ts";
+import { Heal, type HealLine } from "./heal.ts";
 import type { RingView } from "./place.ts";
 import { ReferenceSweep } from "./reference_sweep.ts";
 import { References } from "./references.ts";
 import { Repair, type RepairCounts } from "./repair.ts";
+import { createRepairTalk } from "./repair_talk.ts";
+import { Scrub } from "./scrub.ts";
+import { Trim } from "./trim.ts";
 import type { WantedBlock, WantedView } from "./wanted.ts";
 import type { Workers } from "./workers.ts";
 
@@ -23,8 +30,18 @@ export interface RepairServiceOptions {
   readonly catalog: Catalog;
   readonly workers: Workers;
   readonly activity: Activity;
+  /** Opened with repairChannelLimits. */
+  readonly channel: Channel;
   readonly clock: Clock;
+  /** Milliseconds that never go back: what promises to other nodes are counted in. */
+  readonly monotonic: () => number;
   readonly roster: () => Roster | undefined;
+  /** How long unreferenced blocks stay. */
+  readonly keepMs: number;
+  /** When the catalog was last compared whole, ms since the epoch; now for a lone node. */
+  readonly comparedAt: () => number;
+  /** Compares the catalog with another node soon. */
+  readonly compare: () => void;
   /** Bytes a second for repair; Infinity for as fast as it goes. */
   readonly bytesPerSecond: number;
   /** Whether the catalog was compared with another node since the start. */
@@ -50,6 +67,10 @@ export interface RepairService {
     readonly next: string | null;
   };
   counts(): RepairCounts;
+  /** Checks and repairs the whole pool; the last line is the report. */
+  heal(signal: AbortSignal): AsyncIterable<HealLine>;
+  /** Removes now what nothing references here. @throws as Collector.now() */
+  collect(signal?: AbortSignal): Promise<Collected>;
 }
 
 /** The service, not started. */
@@ -58,11 +79,34 @@ export function createRepairService(options: RepairServiceOptions): RepairServic
   const ready = () => options.roster() !== undefined && options.synced();
   const sweep = new ReferenceSweep({ ...options, references, ready });
   const repair = new Repair({ ...options, references });
+  const talk = createRepairTalk(options.channel);
+  const holds = new SlotHolds(options.monotonic());
+  const upkeep = { ...options, references, talk, holds, sweep, repair };
+  const trim = new Trim({ ...upkeep, known: () => sweep.known });
+  const { self } = options.ring;
+  const members = () => (options.roster()?.members ?? []).map(({ id }) => id);
+  const others = () => members().filter((id) => id !== self);
+  const collector = new Collector({ ...upkeep, others });
+  const heal = new Heal({ ...upkeep, self, members });
+  const scrub = new Scrub(options);
+  talk.answer(async (asked) => {
+    switch (asked.kind) {
+      case "vouch":
+        return await trim.vouch(asked);
+      case "heal":
+        return heal.answer(asked.begin);
+      case "pushes":
+        return { kind: "pushing", oldestMs: Math.ceil(options.activity.oldestPushMs()) };
+    }
+  });
   return {
     view: sweep,
     start: () => {
       sweep.start();
       repair.start();
+      trim.start();
+      collector.start();
+      scrub.start();
     },
     rosterChanged: () => sweep.rosterChanged(),
     completed: (entry) => sweep.changed(entry),
@@ -74,6 +118,8 @@ export function createRepairService(options: RepairServiceOptions): RepairServic
       return { items, next: some.length > limit ? items.at(-1)?.cid ?? null : null };
     },
     counts: () => repair.counts,
+    heal: (signal) => heal.run(signal),
+    collect: (signal) => collector.now(signal),
   };
 }
 

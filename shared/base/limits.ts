@@ -268,6 +268,40 @@ export const shareLifetimeMsMax = 366 * 24 * 3_600_000;
 /** Segments of an /ipfs path: each costs at least one block. */
 export const ipfsPathSegmentsMax = 64;
 
+/** Line protocol: a longest name and its command fit a line; one line is all that is kept. */
+export const lineBytesMax = 4 * KiB;
+/** A connection that sends nothing while no command runs is somebody's forgotten netcat. */
+export const lineIdleMs = 60_000;
+/** A client that takes no byte of its download for this long has gone: a pager may pause. */
+export const lineStallMs = 600_000;
+export const lineConnectionsMax = 256;
+/** Read on after the last answer, so that its client sees it and not a reset. */
+export const lineLingerBytesMax = 64 * MiB;
+export const lineLingerMs = 5_000;
+/** Rows of a list asked for together. */
+export const linePageFiles = 200;
+/** Size that a push may announce; beyond it the number is a mistake, and no body is drained. */
+export const fileBytesMax = 2 ** 50;
+
+/** Gateway: nodes are asked this often, and have this long to answer. */
+export const gatewayPollMs = 1_000;
+export const gatewayPollTimeoutMs = 3_000;
+/** Polls failed in a row after which what runs at a node is broken off or goes on elsewhere. */
+export const gatewayGonePolls = 3;
+/** Nodes that it keeps: a whole roster, and some that left. */
+export const gatewayNodesMax = 2 * rosterMembersMax;
+/** A lookup that nobody answers is asked of another node after this long. */
+export const gatewayHeadersMs = 10_000;
+/** Bodies held so that they can be sent again: each, and all together. */
+export const gatewayReplayBytesMax = 1 * MiB;
+export const gatewayReplayTotalBytesMax = 64 * MiB;
+/** Answers read whole to judge them: problems, and JSON that the line protocol needs. */
+export const gatewayAnswerBytesMax = 4 * MiB;
+/** Nodes that one download may go on at without having gained a byte. */
+export const gatewayResumesMax = 8;
+/** Requests to one node at once, others wait for it: below what its own listener takes. */
+export const gatewaySocketsPerNodeMax = 256;
+
 /** Repair: blocks whose holders are asked for together, so that the rarest of many go first. */
 export const repairWindowBlocks = 4_096;
 /** Blocks being fetched by repair, in all and from one peer: 8 MiB of leaves at most. */
@@ -298,9 +332,25 @@ export const trimLeaseMs = 30_000;
 export const repairMessageBytesMax = 64 * KiB;
 /** CIDs without any holder that one report names; beyond it they are counted only. */
 export const lostCidsMax = 1_024;
+/** Held blocks read from the index at once by collector and scrubber. */
+export const collectPageBlocks = 500;
+/** Unreferenced blocks whose keep time is counted at once; more wait for theirs to begin. */
+export const unreferencedMax = 200_000;
+/** Time for a decided record to reach every catalog, and for clocks that differ a little. */
+export const collectGraceMs = 30_000;
 /** The scrubber's pace, and how long a block read back is passed over: a week. */
 export const scrubBytesPerSecond = 4 * MiB;
 export const scrubAgainMs = 7 * 24 * 3_600_000;
+
+/** Jobs kept after their end, the oldest forgotten; and under way at once: an operator types each. */
+export const jobsKeptMax = 100;
+export const jobsRunningMax = 16;
+/** Jobs of other members that this one was told of, and jobs in one control message. */
+export const jobsToldMax = 500;
+export const controlJobsMax = jobsKeptMax + jobsRunningMax;
+/** Blocks asked about together, and sent at once, when a node hands off what it holds. */
+export const handOffPageBlocks = 512;
+export const handOffAtOnceMax = 8;
 
 assert(chunkBytesLarge <= blockBytesMax, "the largest leaf must be a block");
 assert(blockBytesMax + 4 * KiB <= frameBytesMax, "a frame must hold a block");
