@@ -34,6 +34,7 @@ const kinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   too_few_copies: { status: 503, title: "Too few copies", retryAfterSeconds: 5 },
   read_only: { status: 503, title: "Read-only", retryAfterSeconds: 5 },
   not_ready: { status: 503, title: "Not ready", retryAfterSeconds: 2 },
+  clock_off: { status: 503, title: "Clock off", retryAfterSeconds: 5 },
   unavailable: { status: 504, title: "Holders did not answer" },
   full: { status: 507, title: "Full" },
   metadata_full: { status: 507, title: "Metadata limit reached" },

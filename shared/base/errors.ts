@@ -26,6 +26,7 @@ export type ErrorCode =
   | "too_few_copies" // a push could not reach its minimum of copies
   | "read_only" // the council cannot be reached
   | "not_ready" // still joining
+  | "clock_off" // this node's clock differs from the others'
   | "unavailable" // holders did not answer in time
   | "full" // block capacity reached
   | "metadata_full" // metadata limit reached
