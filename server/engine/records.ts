@@ -52,6 +52,10 @@ export type RecordWrite =
   /** The edit refused this value. */
   | { readonly ok: false; readonly value: Value | undefined };
 
+type Unwritten = "no_quorum" | "outcome_unknown" | "busy";
+
+/** Deadlines of a change that no quorum answered: owners may be moving just then. */
+const changeTriesMax = 2;
 /** Stamps are reserved on disk this far ahead, so that few changes wait for that write. */
 const reserveMs = 10_000;
 
@@ -86,6 +90,15 @@ export class Records {
    * @throws {SkyringError} no_quorum (nothing was written), outcome_unknown, busy
    */
   async change(key: RecordKey, edit: RecordEdit): Promise<RecordWrite> {
+    for (let tries = 1;; tries++) {
+      const outcome = await this.#changeOnce(key, edit);
+      if (typeof outcome !== "string") return outcome;
+      // Nothing was written: as good as new. An unknown outcome is the caller's to judge.
+      if (outcome === "outcome_unknown" || tries === changeTriesMax) throw refusal(key, outcome);
+    }
+  }
+
+  async #changeOnce(key: RecordKey, edit: RecordEdit): Promise<RecordWrite | Unwritten> {
     const stamp = await this.#stamp();
     let before: Value | undefined;
     const apply: Edit = (current) => {
@@ -97,15 +110,15 @@ export class Records {
     switch (outcome.kind) {
       case "ok":
         await this.decided(key, outcome.value);
-        if (outcome.value === undefined) throw refusal(key, "outcome_unknown");
+        if (outcome.value === undefined) return "outcome_unknown";
         return { ok: true, value: outcome.value, before };
       case "failed":
         return { ok: false, value: live(outcome.value) };
       case "unknown":
-        throw refusal(key, "outcome_unknown");
+        return "outcome_unknown";
       case "no_quorum":
       case "busy":
-        throw refusal(key, outcome.kind);
+        return outcome.kind;
       default:
         return outcome satisfies never;
     }
@@ -148,7 +161,7 @@ function live(value: Value | undefined): Value | undefined {
 
 function refusal(
   key: RecordKey,
-  code: "no_quorum" | "outcome_unknown" | "busy",
+  code: Unwritten,
 ): SkyringError {
   const why = {
     no_quorum: "too few of its owners answered",

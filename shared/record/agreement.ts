@@ -35,7 +35,7 @@ import { createTombstones } from "./tombstone.ts";
 
 /** The timers and sizes of agreement.md section 9. */
 export const agreementSettings: AgreementSettings = {
-  fastReadMs: 150,
+  fastReadMs: 500,
   attemptMs: [400, 600],
   backoffMs: { first: 20, most: 1_000 },
   rosterAttemptMs: 1_500,

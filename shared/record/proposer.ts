@@ -64,6 +64,9 @@ export interface Proposer {
   count(): number;
 }
 
+/** Attempts grow to eight times their first length: within the deadline of an operation. */
+const attemptDoublingsMax = 3;
+
 /** Runs operations over the core's live lane; `done` gets each outcome once. @throws never */
 export function createProposer(
   core: Core,
@@ -138,8 +141,10 @@ export function createProposer(
     operation.round = rounds;
     operation.ballot = [epoch, operation.round, core.self, boot];
     if (core.mutants.has("retry-forgets-attempts")) operation.mine = [];
+    // Longer with each failure: on slow disks every attempt would end just before its answers.
     const [low, high] = core.settings.attemptMs;
-    enter(operation, "prepare", core.prng.between(low, high));
+    const patience = 2 ** Math.min(operation.failures, attemptDoublingsMax);
+    enter(operation, "prepare", core.prng.between(low, high) * patience);
     toAll(operation, { kind: "prepare", key: operation.key, ballot: operation.ballot });
   }
 
