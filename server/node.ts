@@ -12,10 +12,11 @@ import { startProviding } from "./engine/provide.ts";
 import { startRecordSweep } from "./engine/record_sweep.ts";
 import { Workers } from "./engine/workers.ts";
 import { createEventHub, type EventHub } from "./http/event_hub.ts";
+import { lineAddress } from "./line/line_address.ts";
 import type { Log } from "./log.ts";
 import { type NodeDisk, openNodeDisk } from "./node_disk.ts";
 import { makeEngines, type NodeEngines } from "./node_engines.ts";
-import { makeApp } from "./node_faces.ts";
+import { makeApp, makeLine } from "./node_faces.ts";
 import { makeNetwork, type NodeNetwork } from "./node_network.ts";
 import type { RunningNode } from "./node_process.ts";
 import { createNodeView, type NodeView } from "./node_view.ts";
@@ -36,7 +37,7 @@ interface NodeParts extends NodeOptions {
   readonly view: NodeView;
   readonly events: EventHub;
   /** HTTP base URL once it listens. */
-  readonly reach: { http: string | null };
+  readonly reach: { http: string | null; line: string | null };
   readonly fail: (error: unknown) => void;
 }
 
@@ -74,7 +75,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { identity: { id, bootId } } = disk;
   const { reach, network } = parts;
   const p2p = network.host.addresses();
-  return { id, bootId, http: reach.http ?? "", p2p, line: null, exited: exit.promise, stop };
+  const { line } = reach;
+  return { id, bootId, http: reach.http ?? "", p2p, line, exited: exit.promise, stop };
 }
 
 async function makeParts(
@@ -83,7 +85,7 @@ async function makeParts(
 ): Promise<NodeParts> {
   const { config, seat, log } = options;
   const { disk, fail } = given;
-  const reach: NodeParts["reach"] = { http: null };
+  const reach: NodeParts["reach"] = { http: null, line: null };
   const prng = createPrng(crypto.getRandomValues(new Int32Array(1))[0] ?? 1);
   const workers = new Workers((name, error) => log.warn("worker_failed", { name, error }));
   const network = await makeNetwork({ ...options, disk, prng, fail });
@@ -106,7 +108,7 @@ async function makeParts(
     sync: engines.sync,
     ...{ workers, wanted: engines.repair.view, now: Date.now },
     http: () => reach.http,
-    line: () => null,
+    line: () => reach.line,
   });
   const events = createEventHub({ boot: disk.identity.bootId, now: Date.now });
   network.serve(makeApp({ ...shared, engines, view, events, http: () => reach.http }));
@@ -143,12 +145,22 @@ async function startParts(parts: NodeParts, stopping: (() => unknown)[]): Promis
     await engines.catalog.settled();
   });
   await startLoops(parts);
+  await startLine(parts, stopping);
   const timer = setInterval(() => refresh(parts), viewEveryMs);
   stopping.push(() => clearInterval(timer), () => parts.events.stop());
   parts.log.info("node_started", {
     id: disk.identity.id,
     members: netmap.roster()?.members.length,
   });
+}
+
+/** The line protocol, when it is asked for. */
+async function startLine(parts: NodeParts, stopping: (() => unknown)[]): Promise<void> {
+  const server = makeLine(parts);
+  if (server === undefined) return;
+  stopping.push(() => server.stop());
+  const port = await server.start();
+  parts.reach.line = lineAddress(parts.config.lineHost, port, parts.network.host.addresses());
 }
 
 async function startLoops(parts: NodeParts): Promise<void> {

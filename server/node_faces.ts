@@ -1,7 +1,9 @@
 // The faces of a node: the HTTP app over its parts.
 
 import { createHmac } from "node:crypto";
+import { SkyringError } from "../shared/base/errors.ts";
 import type { Cid } from "../shared/base/ids.ts";
+import { slotOfCid } from "../shared/ring/slot.ts";
 import { encodeInvite, inviteAddressesMax } from "../shared/wire/invite.ts";
 import type { Config } from "./config.ts";
 import type { Workers } from "./engine/workers.ts";
@@ -9,6 +11,8 @@ import { createApp } from "./http/app.ts";
 import type { EventHub } from "./http/event_hub.ts";
 import type { App } from "./http/routes.ts";
 import type { Provider, Services } from "./http/services.ts";
+import { createLineServer, type LineServer } from "./line/line_server.ts";
+import { createNodeLine } from "./line/node_line.ts";
 import type { Log } from "./log.ts";
 import type { Host } from "./net/host.ts";
 import type { NodeDisk } from "./node_disk.ts";
@@ -66,6 +70,32 @@ export function makeApp(options: NodeFacesOptions): App {
       : {}),
   };
   return createApp(services);
+}
+
+/** The line protocol of a node; undefined when no port was asked for. */
+export function makeLine(
+  { config, seat, log, network, engines, view }: Omit<NodeFacesOptions, "http">,
+): LineServer | undefined {
+  if (seat.linePort === undefined) return undefined;
+  const beyond = !isLoopback(config.lineHost);
+  if (beyond && seat.token === undefined) {
+    const message = `Cannot listen on line-host ${config.lineHost}: give a token for it`;
+    throw new SkyringError("bad_setting", message, { data: { setting: "line-host" } });
+  }
+  return createLineServer({
+    service: createNodeLine({
+      self: network.self,
+      pool: engines.pool,
+      nodes: () => view.nodes(),
+      ring: () => view.ring().nodes.map(({ id }) => id),
+      ownerOf: (cid) => network.netmap.placement().ownersOf(slotOfCid(cid), 1)[0] ?? null,
+      discover: () => network.swim.discover(),
+    }),
+    host: config.lineHost,
+    port: seat.linePort,
+    token: beyond ? seat.token ?? null : null,
+    log: (event, fields) => log.debug(event, fields),
+  });
 }
 
 /** Addresses beyond loopback first; a group on loopback alone has only those. */

@@ -179,6 +179,7 @@ function welcome(node: RunningNode, seat: Seat, config: Config): string {
   const rows: (readonly [string, string])[] = [
     ["dashboard", `${node.http}/`],
     ...node.p2p.map((address, index) => [index === 0 ? "p2p" : "", address] as const),
+    ...(node.line === null ? [] : [["line", node.line] as const]),
     ["data", seat.lock.folder],
   ];
   if (seat.tokenMade && seat.token !== undefined) {

@@ -184,7 +184,8 @@ async function takeSecrets(
   const secret = await takeSecret(folder, "secret", { given: config.secrets?.[0], beyond });
   const token = await takeSecret(folder, "token", {
     given: config.token,
-    beyond: !isLoopback(config.host),
+    beyond: !isLoopback(config.host) ||
+      (config.linePort !== undefined && !isLoopback(config.lineHost)),
   });
   return {
     secrets: config.secrets ?? (secret.text === undefined ? undefined : [secret.text]),
