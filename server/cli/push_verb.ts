@@ -12,11 +12,20 @@ import { printable } from "./terminal.ts";
 
 /** Read from disk and written to the socket at once. */
 const chunkBytes = 256 * 1024;
-/** Answers that say "not yet": nothing was written, and the same push may succeed soon. */
-const waitsFor: ReadonlySet<string> = new Set(["not_ready", "busy"]);
-/** A pool that has just started is ready within seconds. */
+/** Answers that say "not now": sending the same file again is right whatever was written. */
+const waitsFor: ReadonlySet<string> = new Set([
+  "not_ready",
+  "busy",
+  "read_only",
+  "no_quorum",
+  "outcome_unknown",
+  "too_few_copies",
+]);
+/** A pool that has just started, or lost a node, is ready within seconds. */
 const waitMsMax = 60_000;
 const retryMs = 1_000;
+/** Files of a folder that may fail, each named, before the rest is left. */
+const failuresMax = 20;
 
 /** A local file and the name that it gets. Size in bytes; undefined for standard input. */
 interface Source {
@@ -36,9 +45,16 @@ export async function push(command: Command): Promise<ExitCode> {
     sources.length === 1 ? printable(sources[0]?.name ?? "") : `${done} of ${sources.length} files`;
   const progress = startProgress({ label: count(0), total, terminal, now: command.now });
   const pushed: RemoteFile[] = [];
+  const failed: { readonly name: string; readonly error: unknown }[] = [];
   try {
     await eachAtOnce(sources, async (source) => {
-      const file = await pushOne(command, source, progress);
+      const file = await pushOne(command, source, progress).catch((error) => {
+        // One bad file of many does not keep the others from being stored.
+        failed.push({ name: source.name, error });
+        const over = failed.length > failuresMax || command.signal.aborted;
+        if (sources.length === 1 || over) throw error;
+      });
+      if (file === undefined) return;
       pushed.push(file);
       progress.label(count(pushed.length));
       if (!terminal.quiet && sources.length === 1) tell(command, progress, file);
@@ -55,7 +71,14 @@ export async function push(command: Command): Promise<ExitCode> {
   terminal.give(
     args.switches.has("recursive") || sources.length > 1 ? { items: pushed, skipped } : pushed[0],
   );
-  return exitCodes.done;
+  if (failed.length === 0) return exitCodes.done;
+  for (const { name, error } of failed) {
+    terminal.complain(`skyring: ${printable(name)}: ${messageOf(error)}\n`);
+  }
+  const first = failed[0]?.error;
+  const exitCode = first instanceof CliFailure ? first.exitCode : exitCodes.failed;
+  const message = `Cannot push ${failed.length} of ${sources.length} files: see above`;
+  throw new CliFailure(exitCode, message);
 }
 
 function tell(command: Command, progress: Progress, file: RemoteFile): void {
