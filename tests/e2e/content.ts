@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { NodeChild } from "./node_child.ts";
+import { filePath, type NodeChild } from "./node_child.ts";
 
 const partBytes = 2 ** 20;
 const strideBytes = 2 ** 14;
@@ -71,7 +71,7 @@ export function pushStream(
   },
 ): Promise<Response> {
   const { seed, size, headers = {}, signal } = options;
-  return fetch(node.file(name), {
+  return node.request(filePath(name), {
     method: "PUT",
     body: ReadableStream.from(partsOf(seed, size)),
     headers,
@@ -86,7 +86,7 @@ export async function put(
   options: { readonly body: BodyInit; readonly headers?: Record<string, string> },
   // deno-lint-ignore no-explicit-any
 ): Promise<{ status: number; answer: any }> {
-  const response = await fetch(node.file(name), {
+  const response = await node.request(filePath(name), {
     method: "PUT",
     body: options.body,
     headers: options.headers ?? {},
@@ -102,7 +102,7 @@ export async function get(
   headers: Record<string, string> = {},
 ): Promise<{ status: number; text: string; headers: Headers }> {
   const signal = AbortSignal.timeout(60_000);
-  const response = await fetch(node.file(name), { headers, signal });
+  const response = await node.request(filePath(name), { headers, signal });
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
 

@@ -25,7 +25,10 @@ export interface NodeChildOptions {
   readonly flags: readonly string[];
   /** Program and arguments before `deno`, such as `ip netns exec NAME`. */
   readonly wrapper?: readonly string[];
+  /** Address where it listens; loopback when not given. */
   readonly host?: string;
+  /** Admin token, sent with each request. */
+  readonly token?: string;
 }
 
 /** A node that can be started, killed and started again on the same data folder and ports. */
@@ -63,7 +66,7 @@ export class NodeChild {
   /** Spawns it; does not wait for anything. `more` are flags of this start alone. */
   spawn(more: readonly string[] = []): void {
     assert.equal(this.#child, undefined, `${this.name} runs already`);
-    const { folder, port, p2pPort, flags, wrapper = [] } = this.options;
+    const { folder, port, p2pPort, flags, wrapper = [], host, token } = this.options;
     const rights = nodeRights({
       read: [checkout, folder],
       write: [join(checkout, "data"), folder],
@@ -72,7 +75,8 @@ export class NodeChild {
       ...wrapper,
       ...[Deno.execPath(), "run", "--quiet", "--no-check", ...rights, "server/main.ts"],
       ...[`--name=${this.name}`, `--data=${this.data}`, `--port=${port}`],
-      ...[`--p2p-port=${p2pPort}`, ...flags, ...more],
+      ...[`--p2p-port=${p2pPort}`, ...(host ? [`--host=${host}`] : [])],
+      ...[...(token ? [`--token=${token}`] : []), ...flags, ...more],
     ];
     const child = new Deno.Command(program, {
       args,
@@ -164,12 +168,25 @@ export class NodeChild {
   /** A JSON answer, whatever its status. @throws when it cannot be reached in time */
   // deno-lint-ignore no-explicit-any
   async json(path: string, withinMs = 5_000): Promise<any> {
-    const response = await fetch(this.url + path, { signal: AbortSignal.timeout(withinMs) });
+    const response = await this.request(path, { signal: AbortSignal.timeout(withinMs) });
     return await response.json();
+  }
+
+  /** A request to a path, with the token where one is set. */
+  request(path: string, init: RequestInit = {}): Promise<Response> {
+    const { token } = this.options;
+    const headers = new Headers(init.headers);
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    return fetch(this.url + path, { ...init, headers });
   }
 
   /** URL of a file by its name. */
   file(name: string): string {
-    return `${this.url}/api/files/${name.split("/").map(encodeURIComponent).join("/")}`;
+    return this.url + filePath(name);
   }
+}
+
+/** Path of a file's resource. */
+export function filePath(name: string): string {
+  return `/api/files/${name.split("/").map(encodeURIComponent).join("/")}`;
 }

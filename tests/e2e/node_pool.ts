@@ -92,7 +92,7 @@ export class NodePool {
       for (const node of running) {
         const { items } = await node.json("/api/nodes");
         const alive = items.filter((item: { state: string }) => item.state === "alive").length;
-        const ready = await fetch(`${node.url}/ready`);
+        const ready = await node.request("/ready");
         last = `${node.name}: ${alive} alive, ${ready.status} ${await ready.text()}`;
         if (alive < running.length || ready.status !== 200) return false;
       }

@@ -111,12 +111,16 @@ async function listOf(node: NodeChild, prefix: string): Promise<string[]> {
   return names;
 }
 
-/** Pushes through the given nodes until told to stop. @returns seed of each acknowledged name */
+/** Pushes through the given nodes until told to stop; `into` gets each acknowledged name. */
 async function pushing(
   nodes: readonly NodeChild[],
-  options: { readonly prefix: string; readonly firstSeed: number; readonly stop: AbortSignal },
-): Promise<Map<string, number>> {
-  const acknowledged = new Map<string, number>();
+  options: {
+    readonly prefix: string;
+    readonly firstSeed: number;
+    readonly stop: AbortSignal;
+    readonly into: Map<string, number>;
+  },
+): Promise<void> {
   let seed = options.firstSeed;
   await Promise.all(nodes.map(async (node) => {
     while (!options.stop.aborted) {
@@ -126,7 +130,7 @@ async function pushing(
         const signal = AbortSignal.timeout(20_000);
         const response = await pushStream(node, name, { seed: mine, size: sizeOf(mine), signal });
         const text = await response.text();
-        if (response.status === 201) acknowledged.set(name, mine);
+        if (response.status === 201) options.into.set(name, mine);
         else if (![503, 504, 429].includes(response.status)) throw new Error(text);
       } catch (error) {
         const broken = error instanceof TypeError || error instanceof DOMException;
@@ -135,7 +139,6 @@ async function pushing(
       }
     }
   }));
-  return acknowledged;
 }
 
 /** Small, one block, many blocks. */
@@ -156,8 +159,9 @@ async function seesAll(nodes: readonly NodeChild[], files: ReadonlyMap<string, n
 
 async function killWhilePushing(pool: NodePool): Promise<void> {
   const stop = new AbortController();
+  const files = new Map<string, number>();
   const pushed = pushing(pool.nodes.slice(0, 2), {
-    ...{ prefix: "kills", firstSeed: 10_000, stop: stop.signal },
+    ...{ prefix: "kills", firstSeed: 10_000, stop: stop.signal, into: files },
   });
   for (const victim of [pool.node(3), pool.node(1)]) {
     await delay(500 + Math.random() * 1_500);
@@ -167,7 +171,7 @@ async function killWhilePushing(pool: NodePool): Promise<void> {
     await pool.formed();
   }
   stop.abort();
-  const files = await pushed;
+  await pushed;
   assert.ok(files.size > 5, `${files.size} pushes were acknowledged`);
   await seesAll(pool.nodes, files);
 }
@@ -176,13 +180,15 @@ async function killAll(pool: NodePool): Promise<void> {
   for (let storm = 0; storm < storms; storm++) {
     const stop = new AbortController();
     const firstSeed = 20_000 + storm * 1_000;
+    const files = new Map<string, number>();
     const pushed = pushing(pool.nodes.slice(0, 3), {
-      ...{ prefix: `storm${storm}`, firstSeed, stop: stop.signal },
+      ...{ prefix: `storm${storm}`, firstSeed, stop: stop.signal, into: files },
     });
-    await delay(1_000 + Math.random() * 2_000);
+    await until("pushes to be under way", () => files.size > storm * 10);
+    await delay(Math.random() * 500);
     await Promise.all(pool.nodes.map((node) => node.kill()));
     stop.abort();
-    const files = await pushed;
+    await pushed;
     const startedAt = performance.now();
     await Promise.all(pool.nodes.map((node) => node.start()));
     await pool.formed();

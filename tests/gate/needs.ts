@@ -2,7 +2,16 @@
 // under a name that says what it needs, and the gate lists it with the package to install.
 
 /** What a test may need, and how to get it. */
-export type Need = "chromium" | "nc" | "node" | "strace" | "ps" | "git" | "vectors";
+export type Need =
+  | "chromium"
+  | "nc"
+  | "node"
+  | "strace"
+  | "ps"
+  | "git"
+  | "vectors"
+  | "ip"
+  | "mount";
 
 const remedies: Readonly<Record<Need, string>> = {
   chromium: "the Debian package chromium",
@@ -11,6 +20,8 @@ const remedies: Readonly<Record<Need, string>> = {
   strace: "the Debian package strace",
   ps: "the Debian package procps",
   git: "the Debian package git",
+  ip: "the Debian package iproute2, and rights to make network namespaces (root)",
+  mount: "the Debian package mount, and rights to mount a tmpfs (root)",
   vectors: "the public test vectors, their folder named by SKYRING_VECTORS",
 };
 
@@ -33,6 +44,7 @@ export function remedyOf(testName: string): string | undefined {
 
 /** Whether the need is met on this machine. @throws never */
 export function isPresent(need: Need): boolean {
+  if ((need === "ip" || need === "mount") && Deno.uid() !== 0) return false;
   if (need === "vectors") return (Deno.env.get("SKYRING_VECTORS") ?? "") !== "";
   const folders = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":");
   return folders.some((folder) => {
