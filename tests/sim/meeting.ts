@@ -125,7 +125,12 @@ function forceAt(world: World, node: SimNode | undefined, lost: readonly NodeId[
   world.trace?.(`${Math.round(world.queue.now)} force at ${node.id}`);
   feed(world, node, {
     kind: "propose",
-    proposal: { kind: "force", lost, foundedAt: Math.round(world.queue.now), salt: "f0" },
+    proposal: {
+      kind: "force",
+      lost,
+      foundedAt: Math.round(world.queue.now),
+      salt: "f0".repeat(16),
+    },
   });
   return null;
 }

@@ -28,7 +28,7 @@ export function launch(world: World, node: SimNode): void {
       capacity,
       zone: "z",
       foundedAt: Math.round(world.queue.now),
-      salt: "00",
+      salt: "00".repeat(16),
     });
   }
   care(world, node);

@@ -145,7 +145,12 @@ function operate(world: World): string | null {
   world.trace?.(`force at ${node.id}`);
   feed(world, node, {
     kind: "propose",
-    proposal: { kind: "force", lost: gone(world), foundedAt: world.queue.now, salt: "f0" },
+    proposal: {
+      kind: "force",
+      lost: gone(world),
+      foundedAt: world.queue.now,
+      salt: "f0".repeat(16),
+    },
   });
   return settleWithin(world, operatorMs);
 }

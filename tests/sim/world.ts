@@ -20,8 +20,12 @@ import { type History, historyOf, versionText } from "./history.ts";
 import type { Profile } from "./profiles.ts";
 import { createSimNetwork, type SimNetwork } from "./sim_network.ts";
 import { crashNode, createSimNode, feed, type NodeWorld, type SimNode } from "./sim_node.ts";
+import { codecFault } from "./sim_codec.ts";
 import { createSimPlacement } from "./sim_placement.ts";
 import { simSettings } from "./sim_settings.ts";
+
+/** One message of so many goes through the real codecs. */
+const codecSample = 8;
 
 /** What happened in a run, in numbers. */
 export interface Counts {
@@ -277,6 +281,9 @@ function emit(
 function send(world: World, node: SimNode, output: AgreementOutput & { kind: "send" }): void {
   const { to, message } = output;
   const from = node.id;
+  const sampled = world.counts.messages % codecSample === 0;
+  const fault = sampled ? codecFault(message) : undefined;
+  if (fault !== undefined) complain(world, fault);
   const deliver = () => {
     const target = world.nodes.get(to);
     if (target === undefined || target.state !== "up" || world.network.isCut(from, to)) return;
