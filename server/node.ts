@@ -93,7 +93,7 @@ async function makeParts(
   const engines = await makeEngines({
     ...{ ...shared, prng },
     assertWritable: () => assertWritable(view, network),
-    writable: () => view.ready().ready,
+    writable: () => view.maintains(),
   });
   const view = createNodeView({
     name: seat.name,
@@ -201,7 +201,8 @@ function connect(parts: NodeParts): void {
     if (event.kind === "profile") engines.mesh.wake();
     if (event.kind !== "state") return;
     if (event.state === "alive") engines.repair.memberBack();
-    log.info("member_state", { id: event.id, state: event.state });
+    const level = event.state === "suspect" ? "debug" : "info";
+    log[level]("member_state", { id: event.id, state: event.state });
     events.publish("member", { id: event.id, state: event.state });
   });
   engines.catalog.onChange((changes) => {

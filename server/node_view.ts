@@ -47,6 +47,8 @@ export interface NodeView {
   status(): StatusSnapshot;
   nodes(): readonly NodeSnapshot[];
   ready(): Ready;
+  /** Whether blocks may be moved and dropped: council reached, not paused, catalog compared. */
+  maintains(): boolean;
   ring(): RingSnapshot;
 }
 
@@ -89,12 +91,19 @@ export function createNodeView(options: NodeViewOptions): NodeView {
     return { ready: true };
   };
 
+  // Registers that wait for lost deciders hold up writes of their names, never copies of blocks.
+  const maintains = (): boolean => {
+    const { member, readOnly } = options.agreement.status();
+    return member && !readOnly && !options.netmap.paused() && options.sync.synced;
+  };
+
   const nodes = (): readonly NodeSnapshot[] => options.netmap.snapshot();
 
   return {
     update: () => holder.update(factsOf(options), options.now()) !== undefined,
     profile,
     ready,
+    maintains,
     nodes,
     status: () => statusOf(options, { own: profile(), nodes: nodes(), startedAt, ready: ready() }),
     ring: () => ringOf(options.netmap, nodes()),
