@@ -1,4 +1,4 @@
-// The agreement's own state on disk but for the registers (agreement.md section 2): rosters,
+// The agreement's own state on disk but for the registers (ARCHITECTURE.md, "Agreement"): rosters,
 // council promises, what each slot is to this node, the start counter. Beside it, the check that
 // keeps a forgetful disk from voting: a database that is missing, or has seen fewer starts than
 // the identity file, was lost or restored, and its node must take a new identity.

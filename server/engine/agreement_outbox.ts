@@ -140,7 +140,7 @@ class Fifo implements Outbox {
       }, busyRetryMs);
       return;
     }
-    // Promises may be half kept on disk: nothing may be said any more (agreement.md section 2).
+    // Promises may be half kept on disk: nothing may be said any more (ARCHITECTURE.md, "Agreement").
     this.#broken = true;
     this.#options.failed(thrown);
     this.#release();

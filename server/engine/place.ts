@@ -33,7 +33,7 @@ export function usableRemotes(ring: RingView): NodeId[] {
     .filter((id) => id !== ring.self && ring.isUsable(id));
 }
 
-/** Fewest copies that a push may be acknowledged with (architecture.md, section 7). */
+/** Fewest copies that a push may be acknowledged with (ARCHITECTURE.md). */
 export function copiesMinimum(ring: RingView, replicas: number): number {
   return Math.min(replicas, ring.placement().members.length <= 2 ? 1 : 2);
 }

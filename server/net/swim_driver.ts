@@ -210,7 +210,7 @@ export class SwimDriver {
         this.#options.channel.notify(output.to, encodeSwimMessage(output.message));
         return;
       case "changed":
-        this.#options.log.info("member_" + output.state, { id: output.id });
+        this.#options.log.debug("member_" + output.state, { id: output.id });
         this.#emit({ kind: "state", id: output.id, state: output.state });
         return;
       case "profile":

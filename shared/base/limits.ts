@@ -24,7 +24,7 @@ export const rosterMembersMax = 256;
 /** Copies of a block. */
 export const replicasMax = 9;
 export const replicasDefault = 3;
-/** Deciders of a register in a roster of three or more (agreement.md, section 1). */
+/** Deciders of a register in a roster of three or more (ARCHITECTURE.md, "Agreement"). */
 export const decidersMax = 3;
 export const councilMax = 7;
 
@@ -185,7 +185,7 @@ export const recentVersionsMax = 8;
 /** Tombstones whose dropping is asked about at once. */
 export const tombstonesAtOnceMax = 64;
 
-/** Deadline of one register operation (agreement.md, section 9). */
+/** Deadline of one register operation (ARCHITECTURE.md, "Agreement"). */
 export const operationDeadlineMs = 5_000;
 /** A stamp further ahead than this comes from a wrong clock and is refused. */
 export const stampAheadMsMax = 60_000;

@@ -1,4 +1,4 @@
-// The agreement machine of one node: the roster chain and the registers (agreement.md). This file
+// The agreement machine of one node: the roster chain and the registers (ARCHITECTURE.md). This file
 // takes inputs apart by M1 and hands them to the part whose rule they touch; see agreement_port.ts
 // for the driver's contract. Reading order: chain, acceptor, proposer, handover, settle.
 
@@ -8,7 +8,7 @@ import { has, majority } from "../ring/roster_change.ts";
 import type { Roster } from "../ring/roster.ts";
 import type { RosterBody } from "../ring/roster_message.ts";
 import { arrive } from "./arrival.ts";
-import { answers, decide } from "./acceptor.ts";
+import { answeringCount, answers, decide } from "./acceptor.ts";
 import { type Core, createCore, isMember, type Lane, rosterOf } from "./agreement_core.ts";
 import type {
   Agreement,
@@ -33,7 +33,7 @@ import { answerList, answerSlotRead } from "./slot_reader.ts";
 import { everySlot } from "./slot_table.ts";
 import { createTombstones } from "./tombstone.ts";
 
-/** The timers and sizes of agreement.md section 9. */
+/** The timers and sizes of ARCHITECTURE.md, "Agreement". */
 export const agreementSettings: AgreementSettings = {
   fastReadMs: 500,
   attemptMs: [400, 600],
@@ -320,7 +320,7 @@ export function createAgreement(options: AgreementOptions): Agreement {
     return {
       roster,
       member: isMember(core),
-      answering: [...everySlot(placement)].filter((slot) => answers(core, slot)).length,
+      answering: answeringCount(core),
       arriving: handover.remaining() + core.live.slots.unready.size,
       waiting: handover.waiting(waitingShown),
       unsettled,

@@ -128,7 +128,7 @@ export interface Placement {
   decidersOf(roster: Roster, slot: Slot): readonly NodeId[];
 }
 
-/** Times in ms (agreement.md section 9), sizes as counts. */
+/** Times in ms (ARCHITECTURE.md, "Agreement"), sizes as counts. */
 export interface AgreementSettings {
   readonly fastReadMs: number;
   readonly attemptMs: readonly [low: number, high: number];

@@ -1,4 +1,4 @@
-// Arrival (agreement.md H3): what a handover read becomes the slot's registers, in one
+// Arrival (ARCHITECTURE.md H3): what a handover read becomes the slot's registers, in one
 // transaction with the slot's state; own older rows count only as far as they were read like
 // everyone else's. The slot is answered from once that is durable.
 

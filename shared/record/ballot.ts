@@ -1,5 +1,5 @@
 // Register ballots: `[epoch, round, node, boot]`, compared left to right. The epoch comes first,
-// so whatever a configuration inherits is lower than anything made in it (agreement.md, Inv 3);
+// so whatever a configuration inherits is lower than anything made in it (ARCHITECTURE.md, Inv 3);
 // node and boot make each ballot one proposer's, and one start of it. `null` is the least.
 
 import type { Ballot } from "./value.ts";

@@ -1,6 +1,6 @@
 // One entry of the catalog: a decided value under its key, as every node copies it. The catalog
 // needs no agreement of its own: of two entries under one key the later version wins, and since
-// only decided values enter, versions of one key are a chain (agreement.md, section 5).
+// only decided values enter, versions of one key are a chain (ARCHITECTURE.md, "Agreement").
 
 import { encode } from "cborg";
 import { compareBallots } from "./ballot.ts";

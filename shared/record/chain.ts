@@ -1,4 +1,4 @@
-// The roster chain as one node follows it (agreement.md M1, R5, H1): adopting rosters one by one,
+// The roster chain as one node follows it (ARCHITECTURE.md M1, R5, H1): adopting rosters one by one,
 // telling others what they miss, trimming what nobody needs. Adopting advances every slot in the
 // same transaction: deciders that go on answering, new owners that must read first, former owners
 // that keep their rows.

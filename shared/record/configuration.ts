@@ -1,5 +1,5 @@
 // Configurations of a slot: maximal runs of epochs with the same deciders, named by their last
-// epoch. A handover walks them newest first (agreement.md sections 1 and 6).
+// epoch. A handover walks them newest first (ARCHITECTURE.md, "Agreement").
 
 import type { NodeId, Slot } from "../base/ids.ts";
 import type { Roster } from "../ring/roster.ts";

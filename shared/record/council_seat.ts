@@ -1,5 +1,5 @@
 // This node's seat in the council: its promises for the successor of the present roster, kept on
-// disk and cleared with the transaction that adopts the successor (agreement.md R1, section 2).
+// disk and cleared with the transaction that adopts the successor (ARCHITECTURE.md R1, section 2).
 
 import type { NodeId } from "../base/ids.ts";
 import { councilAccept, councilPrepare } from "../ring/council_acceptor.ts";

@@ -1,4 +1,4 @@
-// What becomes of the records of a lineage that dissolved into another (agreement.md F2). Its
+// What becomes of the records of a lineage that dissolved into another (ARCHITECTURE.md F2). Its
 // rows stay in their own lane. For each slot the lowest living decider of its last roster reads
 // the slot as an arriving owner would, and offers each record to the new lineage as "absent, or
 // older stamp". Who offered all says so; the others then drop what they set aside.

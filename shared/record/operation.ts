@@ -1,5 +1,5 @@
 // One operation on one register and what an attempt makes of the value it found
-// (agreement.md P3, steps 1 to 5, and P7). Pure; proposer.ts runs the attempts.
+// (ARCHITECTURE.md P3, steps 1 to 5, and P7). Pure; proposer.ts runs the attempts.
 
 import { recentVersionsMax } from "../base/limits.ts";
 import type { Change, Condition, Outcome } from "./agreement_port.ts";

@@ -1,4 +1,4 @@
-// The proposer's half of a register (agreement.md P1-P6): one operation a key at a time, each a
+// The proposer's half of a register (ARCHITECTURE.md P1-P6): one operation a key at a time, each a
 // change function with a deadline. A get first tries one round trip; else attempts of prepare and
 // accept, each under a new ballot, until a majority accepted or the deadline comes. Nothing is
 // persisted here: a proposer that stops ends its operations as unknown.

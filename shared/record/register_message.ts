@@ -1,4 +1,4 @@
-// What proposers, deciders and arriving owners say about registers (agreement.md sections 3, 5-7).
+// What proposers, deciders and arriving owners say about registers (ARCHITECTURE.md, "Agreement").
 // Every message also carries lineage and epoch: see AgreementMessage. `ask` is a number the asker
 // never used before, echoed by the answer: an answer to an earlier question is never counted.
 // Encoded by wire/record_message.ts.

@@ -1,5 +1,5 @@
 // The answering side of a handover and of listing: pages of a slot's accepted rows
-// (agreement.md H2, T3). A question comes only at the responder's own epoch (M1), so everything
+// (ARCHITECTURE.md H2, T3). A question comes only at the responder's own epoch (M1), so everything
 // before that epoch is sealed here; pages need no snapshot. Pages are bounded in rows and bytes.
 
 import type { NodeId, Slot } from "../base/ids.ts";

@@ -1,4 +1,4 @@
-// What each slot's registers are to this node (agreement.md section 2, `through`). While a slot
+// What each slot's registers are to this node (ARCHITECTURE.md, "Agreement" `through`). While a slot
 // answers, `through` is the present epoch and only the epoch of its opening is stored; so a new
 // roster writes a row only for slots that change, not for all of them.
 //
@@ -51,7 +51,7 @@ export function slotState(table: SlotTable, slot: Slot): SlotState {
   };
 }
 
-/** `through[s]` of agreement.md at epoch `epoch`. @throws never */
+/** `through[s]` of ARCHITECTURE.md at epoch `epoch`. @throws never */
 export function throughOf(table: SlotTable, at: { slot: Slot; epoch: number }): number {
   return (table.since[at.slot] ?? 0) > 0 ? at.epoch : table.through[at.slot] ?? 0;
 }

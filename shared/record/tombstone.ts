@@ -1,4 +1,4 @@
-// When a deleted key may go for good (agreement.md T2): all deciders, not a majority, answer and
+// When a deleted key may go for good (ARCHITECTURE.md T2): all deciders, not a majority, answer and
 // show exactly this tombstone under one epoch. Its slot then keeps a floor, below which a key
 // without a row promises nothing: without it a late accept would bring the old value back.
 

@@ -1,5 +1,5 @@
 // The value of one register, as it is decided, stored and copied into the catalog.
-// Layout and rules: agreement.md sections 2, 5 (carried in ARCHITECTURE.md, "Registers").
+// Layout and rules: ARCHITECTURE.md, "Agreement".
 
 import { fromString } from "uint8arrays/from-string";
 import type { NodeId } from "../base/ids.ts";

@@ -1,4 +1,4 @@
-// When a surplus copy may go (architecture.md, section 7). The asker's side is a TrimCase, the
+// When a surplus copy may go (ARCHITECTURE.md). The asker's side is a TrimCase, the
 // owner's side is vouch() and SlotHolds; both are needed for the proof:
 //
 //   An asker drops only while every owner under its epoch has answered "mine" twice, the last

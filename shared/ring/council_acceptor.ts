@@ -1,4 +1,4 @@
-// The council member's half of the roster chain (agreement.md R1): one single-decree Paxos for
+// The council member's half of the roster chain (ARCHITECTURE.md R1): one single-decree Paxos for
 // the successor of each roster. Pure: the state it returns must be durable before its reply leaves.
 // Source: Lamport, Paxos Made Simple (2001); Reconfiguring a State Machine (2010).
 

@@ -1,4 +1,4 @@
-// The proposer's half of the roster chain (agreement.md R2-R4): collects wished changes, hands
+// The proposer's half of the roster chain (ARCHITECTURE.md R2-R4): collects wished changes, hands
 // its own to the first live council member, and proposes the next roster when it is that member
 // or when nobody else did in time. One attempt at a time; nothing here is persisted.
 

@@ -2,7 +2,7 @@
 // see its checkers fail: a checker that no mutant trips checks nothing. Each flag is read at the
 // one line where its rule lives; production passes the empty set and nothing else sets them.
 
-/** A rule that the test build may break, by the rule's section in agreement.md. */
+/** A rule that the test build may break, by the rule's section in ARCHITECTURE.md. */
 export type Mutant =
   | "serve-older-epoch" // M1: an acceptor still serves requests of an older epoch
   | "handover-before-roster" // M1: a slot is read before the newer roster is persisted

@@ -1,5 +1,5 @@
 // Who belongs: one version of the roster. Content of a roster never changes; roster e+1 is one
-// decision of roster e's council (agreement.md section 4, carried in ARCHITECTURE.md).
+// decision of roster e's council (ARCHITECTURE.md, "Agreement").
 
 import type { Lineage, NodeId } from "../base/ids.ts";
 

@@ -1,4 +1,4 @@
-// From one roster to the next (agreement.md R3, R4): conditional changes, standing, council.
+// From one roster to the next (ARCHITECTURE.md R3, R4): conditional changes, standing, council.
 // Pure: what a proposer believes alive comes in, and becomes one truth only by being decided.
 //
 // Changes are conditional on the member's `since` (or, for a join, on not having been a member

@@ -1,4 +1,4 @@
-// What members say about the roster chain (agreement.md sections 3, 4 and 8). Every message also
+// What members say about the roster chain (ARCHITECTURE.md, "Agreement"). Every message also
 // carries the sender's lineage and epoch: see AgreementMessage. Encoded by wire/roster_message.ts.
 
 import type { Lineage, NodeId } from "../base/ids.ts";

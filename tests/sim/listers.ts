@@ -1,4 +1,4 @@
-// A client that lists slots page by page (agreement.md T3). A listing is exact per key, so each
+// A client that lists slots page by page (ARCHITECTURE.md T3). A listing is exact per key, so each
 // key of a page is judged as a read of that key: the version shown, or nothing where the page
 // passes over the key. Keys that the page leaves open tell nothing.
 
