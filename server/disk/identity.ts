@@ -1,5 +1,5 @@
-// Who a node is: an Ed25519 key in the data folder, mode 0600, and the counter of its starts.
-// The counter is durable before the first message of a start (ARCHITECTURE.md, "Agreement" carried in
+// Who a node is: an Ed25519 key in the data folder, mode 0600, and the counter of its starts. The
+// counter is durable before the first message of a start (ARCHITECTURE.md, "Agreement" carried in
 // ARCHITECTURE.md), and is compared with the database's own: a database with fewer starts was
 // restored from a backup, and the node must take a new identity.
 

@@ -140,7 +140,8 @@ class Fifo implements Outbox {
       }, busyRetryMs);
       return;
     }
-    // Promises may be half kept on disk: nothing may be said any more (ARCHITECTURE.md, "Agreement").
+    // Promises may be half kept on disk: nothing may be said any more (ARCHITECTURE.md,
+    // "Agreement").
     this.#broken = true;
     this.#options.failed(thrown);
     this.#release();

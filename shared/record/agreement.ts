@@ -1,6 +1,7 @@
-// The agreement machine of one node: the roster chain and the registers (ARCHITECTURE.md). This file
-// takes inputs apart by M1 and hands them to the part whose rule they touch; see agreement_port.ts
-// for the driver's contract. Reading order: chain, acceptor, proposer, handover, settle.
+// The agreement machine of one node: the roster chain and the registers (ARCHITECTURE.md). This
+// file takes inputs apart by M1 and hands them to the part whose rule they touch; see
+// agreement_port.ts for the driver's contract. Reading order: chain, acceptor, proposer, handover,
+// settle.
 
 import type { NodeId, Slot } from "../base/ids.ts";
 import { type CouncilHost, createCouncilProposer } from "../ring/council_proposer.ts";

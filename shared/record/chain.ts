@@ -1,7 +1,7 @@
-// The roster chain as one node follows it (ARCHITECTURE.md M1, R5, H1): adopting rosters one by one,
-// telling others what they miss, trimming what nobody needs. Adopting advances every slot in the
-// same transaction: deciders that go on answering, new owners that must read first, former owners
-// that keep their rows.
+// The roster chain as one node follows it (ARCHITECTURE.md M1, R5, H1): adopting rosters one by
+// one, telling others what they miss, trimming what nobody needs. Adopting advances every slot in
+// the same transaction: deciders that go on answering, new owners that must read first, former
+// owners that keep their rows.
 
 import type { NodeId, Slot } from "../base/ids.ts";
 import { rostersPerMessageMax } from "../base/limits.ts";

@@ -1,5 +1,5 @@
-// Lists a slot's registers, one page at a time (ARCHITECTURE.md T3): the same page from a majority of
-// answering deciders; keys on which they agree under the fast read's condition are taken, the
+// Lists a slot's registers, one page at a time (ARCHITECTURE.md T3): the same page from a majority
+// of answering deciders; keys on which they agree under the fast read's condition are taken, the
 // others are named, for a normal read of each. Exact per key, not a snapshot over keys.
 
 import type { NodeId, Slot } from "../base/ids.ts";

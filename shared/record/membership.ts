@@ -1,6 +1,7 @@
-// This node's own place in the roster (ARCHITECTURE.md, "Agreement" R7, R8): founding, asking to join,
-// to leave or to resize until it took effect, greeting peers, and what happens when two lineages
-// of one group meet. Wishes are renewed at each roster, because their conditions name epochs.
+// This node's own place in the roster (ARCHITECTURE.md, "Agreement" R7, R8): founding, asking to
+// join, to leave or to resize until it took effect, greeting peers, and what happens when two
+// lineages of one group meet. Wishes are renewed at each roster, because their conditions name
+// epochs.
 
 import { assert } from "../base/assert.ts";
 import type { Lineage, NodeId } from "../base/ids.ts";

@@ -1,7 +1,7 @@
-// When a former owner may forget (ARCHITECTURE.md H4, R8): a slot is settled at an epoch when all of
-// its deciders answer at it. Who does not decide a slot any more, but decided it once, asks them,
-// and deletes its rows only when all said so under one epoch. A majority is not enough: its disk
-// may be one of the needed majority of an older configuration. A leaver waits for the same.
+// When a former owner may forget (ARCHITECTURE.md H4, R8): a slot is settled at an epoch when all
+// of its deciders answer at it. Who does not decide a slot any more, but decided it once, asks
+// them, and deletes its rows only when all said so under one epoch. A majority is not enough: its
+// disk may be one of the needed majority of an older configuration. A leaver waits for the same.
 
 import type { NodeId, Slot } from "../base/ids.ts";
 import { majority } from "../ring/roster_change.ts";

@@ -1,6 +1,6 @@
-// What each slot's registers are to this node (ARCHITECTURE.md, "Agreement" `through`). While a slot
-// answers, `through` is the present epoch and only the epoch of its opening is stored; so a new
-// roster writes a row only for slots that change, not for all of them.
+// What each slot's registers are to this node (ARCHITECTURE.md, "Agreement" `through`). While a
+// slot answers, `through` is the present epoch and only the epoch of its opening is stored; so a
+// new roster writes a row only for slots that change, not for all of them.
 //
 //   since[s] > 0    answering since that epoch without a break
 //   since[s] = 0    through[s]: the last epoch through which the slot was held, 0 nothing
