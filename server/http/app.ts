@@ -10,7 +10,6 @@ import { routeBlocks } from "./blocks.ts";
 import { routeEvents } from "./events.ts";
 import { routeFiles } from "./files.ts";
 import { routeHealth } from "./health.ts";
-import { routeHome } from "./home.ts";
 import { routeIpfs } from "./ipfs.ts";
 import { loginPage, routeLogin } from "./login.ts";
 import { createRequestCounter, routeMetrics } from "./metrics.ts";
@@ -22,6 +21,7 @@ import type { App } from "./routes.ts";
 import { routeRouting } from "./routing.ts";
 import { routeShares } from "./shares.ts";
 import type { Services } from "./services.ts";
+import { routeUi } from "./ui.ts";
 
 /** The whole app over `services`; call `app.fetch(request, connection)`. @throws never */
 export function createApp(services: Services): App {
@@ -48,7 +48,7 @@ export function createApp(services: Services): App {
   routeIpfs(app, services);
   routeRouting(app, services);
   routeLogin(app, services);
-  routeHome(app, services);
+  routeUi(app, services);
   routeOpenapi(app, services);
   app.notFound(() => problemResponse(new SkyringError("not_found", "Cannot find that path")));
   app.onError((error, context) => {

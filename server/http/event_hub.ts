@@ -33,6 +33,8 @@ export interface EventHub {
    * when something waits. @throws {SkyringError} busy: too many listeners
    */
   subscribe(lastId: string | undefined, wake: () => void): Subscription;
+  /** The last events kept, newest first; none beyond `limit`. */
+  recent(limit: number): readonly SentEvent[];
   /** Ends all streams: every listener is woken and finds `stopped`. */
   stop(): void;
   readonly stopped: boolean;
@@ -94,6 +96,7 @@ export function createEventHub(options: {
         stop: () => void listeners.delete(listener),
       };
     },
+    recent: (limit) => kept.slice(-limit).reverse(),
     stop() {
       stopped = true;
       for (const listener of listeners) listener.wake();

@@ -14,10 +14,13 @@ export function routeOpenapi(app: App, services: Services): void {
   });
 }
 
-/** `METHOD /path` of every route, in the router's own spelling. @throws never */
+/**
+ * `METHOD /path` of every route of the API, in the router's own spelling. What only the pages of
+ * the dashboard ask for is no part of it. @throws never
+ */
 export function registered(app: App): ReadonlySet<string> {
   return new Set(
-    app.routes.filter((route) => route.method !== "ALL")
+    app.routes.filter(({ method, path }) => method !== "ALL" && !/^\/(ui|static)\//.test(path))
       .map((route) => `${route.method} ${route.path}`),
   );
 }

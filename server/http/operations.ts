@@ -48,6 +48,7 @@ export const operations: readonly Operation[] = [
   },
   get("/api/ring", { summary: "Tokens, slots, owners and neighbours", answers: json }),
   get("/api/ring.dot", { summary: "The ring as Graphviz", answers: "text/vnd.graphviz" }),
+  get("/api/ring.svg", { summary: "The ring as a picture", answers: "image/svg+xml" }),
   get("/api/files", { summary: "Names", query: ["prefix", ...page], answers: json }),
   {
     ...get("/api/files/*", {
@@ -131,7 +132,10 @@ export const operations: readonly Operation[] = [
     answers: "none",
     statuses: [303],
   },
-  { ...get("/", { summary: "The page", query: ["token"], answers: html }), statuses: [200, 303] },
+  {
+    ...get("/", { summary: "The dashboard", query: ["token"], answers: html }),
+    statuses: [200, 303],
+  },
   get("/api/openapi.json", { summary: "This description", answers: json }),
 ];
 

@@ -91,6 +91,8 @@ export interface Services {
   readonly workers?: WorkerControl;
   /** A token with addresses and secret; null when the node has no secret to share. */
   readonly invite?: () => Promise<string>;
+  /** Names in the catalog, without walking it. */
+  readonly fileCount?: () => number;
   readonly wanted?: (after: string | undefined, limit: number) => Page<WantedBlock>;
   /** Whether a block lies on this node (`Cache-Control: only-if-cached`). */
   readonly holds?: (cid: Cid) => boolean;

@@ -47,8 +47,7 @@ export function routeShares(app: App, services: Services): void {
     if (!check.ok) throw new SkyringError("bad_name", check.message);
     const expiresAt = expiryOf(body.expires, services.now());
     const { cid } = await pool.stat(check.name);
-    const name = check.name.slice(check.name.lastIndexOf("/") + 1);
-    const url = `/s/${signGrant({ cid, expiresAt, name }, key)}/${encodeName(name)}`;
+    const url = sharePath({ cid, expiresAt, name: check.name }, key);
     return jsonResponse({ url, cid, expires: expiresAt }, {
       status: 201,
       headers: { location: url },
@@ -65,6 +64,12 @@ export function routeShares(app: App, services: Services): void {
     const headers = { ...contentHeaders(name, { download }), "cache-control": "private, no-cache" };
     return sendFile(file, { request, headers });
   });
+}
+
+/** Path of a link that opens one version of the file `name`. @throws never */
+export function sharePath(grant: Grant, key: Uint8Array): string {
+  const name = grant.name.slice(grant.name.lastIndexOf("/") + 1);
+  return `/s/${signGrant({ ...grant, name }, key)}/${encodeName(name)}`;
 }
 
 /** The grant as one path segment; `expiresAt` is cut to whole seconds. @throws never */

@@ -81,7 +81,7 @@ Deno.test("the page escapes names and forbids scripts", async () => {
   const { ask } = createFixture();
   const name = encodeURIComponent('<img src=x onerror="alert(1)">');
   await ask(`/api/files/${name}`, { method: "PUT", body: "x" });
-  const answer = await ask("/");
+  const answer = await ask("/ui/files");
   assert.match(answer.headers.get("content-security-policy") ?? "", /default-src 'none'/);
   assert.match(answer.headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/);
   const html = await answer.text();
@@ -105,7 +105,9 @@ Deno.test("routes of absent services are absent, in the app and in the descripti
   const { services } = createFixture();
   const { ring: _ring, peers: _peers, workers: _workers, ...rest } = services;
   const app = createApp(rest);
-  for (const path of ["/api/ring", "/api/ring.dot", "/api/peers", "/api/workers"]) {
+  for (
+    const path of ["/api/ring", "/api/ring.dot", "/api/ring.svg", "/api/peers", "/api/workers"]
+  ) {
     assert.equal((await app.request(`http://127.0.0.1:7000${path}`)).status, 404, path);
   }
   const answer = await app.request("http://127.0.0.1:7000/api/openapi.json");

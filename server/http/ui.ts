@@ -1,0 +1,24 @@
+// The dashboard's place in the app: pages, their parts, forms, previews, events, static files.
+
+import type { App } from "./routes.ts";
+import type { Services } from "./services.ts";
+import { routeStatic } from "./static_files.ts";
+import { routeActions } from "./ui_actions.ts";
+import { routeUiEvents } from "./ui_events.ts";
+import { createFileViews } from "./ui_files.ts";
+import { routePages } from "./ui_pages.ts";
+import { routePreview } from "./ui_preview.ts";
+import { routeRingPicture } from "./ui_ring_picture.ts";
+import { createViews } from "./ui_views.ts";
+
+/** Adds all routes of the dashboard that the services can fill. @throws never */
+export function routeUi(app: App, services: Services): void {
+  const views = createViews(services);
+  const ui = { services, views, files: createFileViews(services, views) };
+  routeStatic(app);
+  routePages(app, ui);
+  routeRingPicture(app, ui);
+  routeActions(app, ui);
+  routePreview(app, services);
+  routeUiEvents(app, services);
+}

@@ -1,0 +1,177 @@
+// Forms of the dashboard: rename, copy, copies, delete, share, invite, pause, theme. Each does
+// what one call of the API does, works without script, and answers with the page to see next.
+// Cross-site requests are refused before any of this (auth.ts), and GET changes nothing.
+
+import { SkyringError } from "../../shared/base/errors.ts";
+import { type Cid } from "../../shared/base/ids.ts";
+import { httpJsonBytesMax, replicasMax } from "../../shared/base/limits.ts";
+import { checkName } from "../../shared/base/name.ts";
+import { FilePage } from "../../web/pages/file.tsx";
+import { NodesPage } from "../../web/pages/nodes.tsx";
+import { fileHref } from "../../web/pages/event_list.tsx";
+import { ShareBox } from "../../web/pages/share_box.tsx";
+import { parseCid, queryInteger, readSmall } from "./requests.ts";
+import type { App } from "./routes.ts";
+import { sharePath } from "./shares.ts";
+import { isSecure } from "./auth.ts";
+import { seeOther, uiResponse } from "./ui_answer.ts";
+import { failure, page, type Ui } from "./ui_pages.ts";
+import { themeCookie } from "./ui_views.ts";
+
+const dayMs = 86_400_000;
+const yearSeconds = 31_536_000;
+
+/** Adds the forms' routes. @throws never */
+export function routeActions(app: App, ui: Ui): void {
+  const { services } = ui;
+  app.post("/ui/theme", async ({ req }) => {
+    const form = await readForm(req.raw);
+    const theme = form.get("theme");
+    const answer = seeOther(form.get("back") ?? "/");
+    const chosen = theme === "light" || theme === "dark" ? theme : "auto";
+    const secure = isSecure(req.raw.headers, services.config) ? "; Secure" : "";
+    answer.headers.set(
+      "set-cookie",
+      `${themeCookie}=${chosen}; Path=/; Max-Age=${yearSeconds}; SameSite=Strict${secure}`,
+    );
+    return answer;
+  });
+  routeFileForms(app, ui);
+  routeShareForm(app, ui);
+  const { invite, workers } = services;
+  if (invite !== undefined) {
+    app.post("/ui/invite", async ({ req }) => {
+      const token = await invite();
+      const view = ui.views.pool();
+      const frame = ui.views.frame(req.raw);
+      const html = NodesPage({
+        view,
+        frame: { ...frame, here: "/ui/nodes" },
+        canInvite: true,
+        invite: token,
+      });
+      const answer = uiResponse(String(html), { request: req.raw });
+      answer.headers.set("cache-control", "no-store");
+      return answer;
+    });
+  }
+  if (workers !== undefined) {
+    app.post("/ui/workers/:verb{pause|resume}", async ({ req }) => {
+      const name = (await readForm(req.raw)).get("worker") ?? "";
+      const known = req.param("verb") === "pause" ? workers.pause(name) : workers.resume(name);
+      if (known) return seeOther("/ui/workers");
+      return failure(ui, req.raw, new SkyringError("not_found", "Cannot find that worker"));
+    });
+  }
+}
+
+function routeFileForms(app: App, ui: Ui): void {
+  const { pool } = ui.services;
+  /** Runs a form's deed; a refusal shows the file's page again, with the reason. */
+  const deed = (path: string, run: (form: FileForm) => Promise<string>) =>
+    app.post(path, async ({ req }) => {
+      const form = fileForm(await readForm(req.raw));
+      try {
+        return seeOther(await run(form));
+      } catch (error) {
+        if (!(error instanceof SkyringError) || error.code === "internal") throw error;
+        return await refused(ui, { request: req.raw, error, name: form.name });
+      }
+    });
+  deed("/ui/file/rename", async (form) => {
+    const to = await linkAs(ui, form);
+    await pool.remove(form.name, { kind: "matches", cids: [form.cid] });
+    return fileHref(to);
+  });
+  deed("/ui/file/copy", async (form) => fileHref(await linkAs(ui, form)));
+  deed("/ui/file/copies", async ({ name, fields }) => {
+    const text = fields.get("replicas") ?? "";
+    const replicas = queryInteger(text, { name: "copies", min: 1, max: replicasMax });
+    await pool.setReplicas(name, replicas);
+    return fileHref(name);
+  });
+  deed("/ui/file/delete", async ({ name, cid }) => {
+    await pool.remove(name, { kind: "matches", cids: [cid] });
+    return "/ui/files";
+  });
+}
+
+interface FileForm {
+  readonly name: string;
+  /** The version that was shown: another one is not touched. */
+  readonly cid: Cid;
+  readonly fields: URLSearchParams;
+}
+
+function fileForm(fields: URLSearchParams): FileForm {
+  return { name: nameIn(fields, "name"), cid: parseCid(fields.get("cid") ?? ""), fields };
+}
+
+/** Gives the shown version a second name. @throws {SkyringError} exists and others of the pool */
+async function linkAs(ui: Ui, { name, cid, fields }: FileForm): Promise<string> {
+  const { pool } = ui.services;
+  const to = nameIn(fields, "to");
+  if (to === name) throw new SkyringError("bad_name", "Cannot use name: it is the one it has");
+  const { replicas, chunkBytes } = await pool.stat(name);
+  await pool.link(cid, {
+    ...{ name: to, replicas: replicas.wanted, chunkBytes },
+    condition: { kind: "absent" },
+  });
+  return to;
+}
+
+async function refused(
+  ui: Ui,
+  options: { readonly request: Request; readonly error: SkyringError; readonly name: string },
+): Promise<Response> {
+  const { request, error, name } = options;
+  const frame = { ...ui.views.frame(request), here: fileHref(name) };
+  const answer = await page(ui, request, async () => (
+    FilePage({ view: await ui.files.one(name, { from: 0, refusal: `${error.message}.` }), frame })
+  ));
+  answer.headers.set("cache-control", "no-store");
+  return answer;
+}
+
+function routeShareForm(app: App, ui: Ui): void {
+  const { shareKey, pool, now } = ui.services;
+  if (shareKey === undefined) return;
+  app.post("/ui/share", async ({ req }) => {
+    const fields = await readForm(req.raw);
+    const name = nameIn(fields, "name");
+    const days = queryInteger(fields.get("days") ?? "", { name: "days", min: 1, max: 365 });
+    const file = await pool.stat(name);
+    const expiresAt = now() + days * dayMs;
+    const path = sharePath({ cid: file.cid, expiresAt, name }, shareKey);
+    const share = { url: new URL(path, req.url).href, expires: expiresAt };
+    const nodes = ui.views.members().size;
+    const answer = req.header("hx-request") === "true"
+      ? uiResponse(String(ShareBox({ file, share, nodes })), {
+        request: req.raw,
+      })
+      : await page(ui, req.raw, async (frame) => (
+        FilePage({
+          view: await ui.files.one(name, { from: 0, share }),
+          frame: { ...frame, here: fileHref(name) },
+        })
+      ));
+    answer.headers.set("cache-control", "no-store");
+    return answer;
+  });
+}
+
+/** Fields of a form. @throws {SkyringError} bad_request, too_large */
+async function readForm(request: Request): Promise<URLSearchParams> {
+  const type = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded") {
+    throw new SkyringError("bad_request", "Cannot read form: expected URL-encoded fields");
+  }
+  return new URLSearchParams(new TextDecoder().decode(await readSmall(request, httpJsonBytesMax)));
+}
+
+/** A checked name. @throws {SkyringError} bad_name */
+function nameIn(fields: URLSearchParams, field: string): string {
+  const check = checkName(fields.get(field) ?? "");
+  if (!check.ok) throw new SkyringError("bad_name", check.message);
+  return check.name;
+}

@@ -1,0 +1,180 @@
+// The nodes: a card each, or rows when they are many (the busy ones first), and the invite.
+
+import { bar } from "../charts/bar.ts";
+import { signOf, toneOf } from "../charts/glyph.ts";
+import type { NodeSnapshot } from "../../shared/status.ts";
+import { Frame, type FrameView, Live } from "./frame.tsx";
+import { barOf, NodeCard, phaseWord } from "./node_card.tsx";
+import { Command, Glyph, Legend, Picture } from "./picture.tsx";
+import type { PoolView } from "./pool_view.ts";
+import {
+  cliCommand,
+  counted,
+  listed,
+  percent,
+  roundTrip,
+  sinceText,
+  sizeOf,
+  whole,
+} from "./words.ts";
+
+/** Cards up to here; more nodes are rows. */
+export const cardsMax = 24;
+
+/** The whole page; `invite` is a token just made, `canInvite` whether one can be. */
+export function NodesPage(
+  { view, frame, canInvite, invite = null }: {
+    readonly view: PoolView;
+    readonly frame: FrameView;
+    readonly canInvite: boolean;
+    readonly invite?: string | null;
+  },
+) {
+  return (
+    <Frame view={frame} title="Nodes" page="nodes">
+      <main id="main" class="main on-page">
+        {canInvite && <Invite token={invite} />}
+        <Live part="/ui/part/nodes">
+          <NodesPart view={view} />
+        </Live>
+      </main>
+    </Frame>
+  );
+}
+
+/** What a poll brings. */
+export function NodesPart({ view }: { readonly view: PoolView }) {
+  const { nodes } = view;
+  return (
+    <>
+      <div class="head">
+        <div>
+          <h1>{nodesSentence(nodes)}</h1>
+          <p>{silentSentence(view)}</p>
+        </div>
+      </div>
+      <div class="tools">
+        <Legend
+          items={[
+            [{ key: "held" }, "held"],
+            [{ key: "wanted" }, "wanted: owned, not yet held"],
+            [{ key: "surplus" }, "surplus: held, not owned"],
+            [{ key: "off" }, "not its own"],
+          ]}
+        />
+      </div>
+      {nodes.length > cardsMax
+        ? <NodeRows view={view} />
+        : <div class="cards">{nodes.map((node) => <NodeCard node={node} view={view} />)}</div>}
+    </>
+  );
+}
+
+function nodesSentence(nodes: readonly NodeSnapshot[]): string {
+  const answering = nodes.filter(({ state }) => state === "alive");
+  const seeding = answering.filter(({ phase }) => phase.phase === "seeding").length;
+  const busy = new Map<string, number>();
+  for (const { phase } of answering) {
+    if (phase.phase !== "seeding") busy.set(phase.phase, (busy.get(phase.phase) ?? 0) + 1);
+  }
+  const answers = answering.length === nodes.length
+    ? `${counted(nodes.length, "node")} ${nodes.length === 1 ? "answers" : "answer"}`
+    : `${answering.length} of ${counted(nodes.length, "node")} answer`;
+  const doing = [...busy].map(([phase, count]) => `${count} ${phase}`);
+  if (seeding > 0) doing.unshift(`${seeding} seeding`);
+  return `${answers}: ${listed(doing)}.`;
+}
+
+function silentSentence({ nodes, now }: PoolView): string {
+  const silent = nodes.filter(({ state }) => state === "dead" || state === "suspect");
+  if (silent.length === 0) return "Each holds its own part of the ring and answers for the others.";
+  const said = silent.slice(0, 4).map(({ name, lastSeenAt }) =>
+    lastSeenAt > 0 ? `${name} since ${sinceText(now - lastSeenAt)}` : name
+  );
+  const more = silent.length > 4 ? ` and ${counted(silent.length - 4, "more node")}` : "";
+  return `No answer from ${listed(said)}${more}.`;
+}
+
+function NodeRows({ view }: { readonly view: PoolView }) {
+  const busyFirst = [...view.nodes].sort((left, right) =>
+    Number(isQuiet(left)) - Number(isQuiet(right)) || (left.name < right.name ? -1 : 1)
+  );
+  return (
+    <div class="wrap" role="region" aria-label="Nodes" tabindex={0}>
+      <table class="table table-stack">
+        <thead>
+          <tr>
+            <th>Node</th>
+            <th>Phase</th>
+            <th>Capacity</th>
+            <th class="num">Full</th>
+            <th class="num hide-s">Held</th>
+            <th class="num hide-s">Wanted</th>
+            <th class="num hide-s">Round trip</th>
+          </tr>
+        </thead>
+        <tbody>{busyFirst.map((node) => <NodeRow node={node} view={view} />)}</tbody>
+      </table>
+    </div>
+  );
+}
+
+function NodeRow({ node, view }: { readonly node: NodeSnapshot; readonly view: PoolView }) {
+  const sign = signOf(node.state, node.phase.phase);
+  return (
+    <tr id={node.id}>
+      <td>
+        <span class={`copies is-${toneOf[sign]}`}>
+          <Glyph sign={sign} />
+          {node.http === null ? node.name : <a href={`${node.http}/`}>{node.name}</a>}
+        </span>
+      </td>
+      <td class="soft">
+        {phaseWord(node)} for {sinceText(view.now - since(node))}
+      </td>
+      <td class="bars">
+        <Picture svg={bar(barOf(node), { label: sizeOf(node.used, node.capacity) })} />
+      </td>
+      <td class="num">{percent(node.capacity > 0 ? node.used / node.capacity : 0)}</td>
+      <td class="num hide-s">{whole(node.blocks.held)}</td>
+      <td class="num hide-s">{whole(node.blocks.wanted)}</td>
+      <td class="num hide-s">{roundTrip(node.roundTripMs)}</td>
+    </tr>
+  );
+}
+
+function since(node: NodeSnapshot): number {
+  return node.state === "alive" ? node.phase.since : node.lastSeenAt;
+}
+
+function isQuiet(node: NodeSnapshot): boolean {
+  return node.state === "alive" && node.phase.phase === "seeding";
+}
+
+function Invite({ token }: { readonly token: string | null }) {
+  return (
+    <details class="invite" open={token !== null}>
+      <summary class="btn">Invite a node…</summary>
+      <div class="invite-box">
+        <p>
+          A machine joins with an invite: the addresses and the secret of this group in one string.
+          Whoever has it can join, so hand it over privately.
+        </p>
+        {token === null
+          ? (
+            <form method="post" action="/ui/invite" class="acts">
+              <button type="submit" class="btn btn-main">Make an invite</button>
+            </form>
+          )
+          : (
+            <>
+              <p>On the other machine:</p>
+              <Command text={`deno task node --join ${token}`} />
+            </>
+          )}
+        <p class="caption">The same from a terminal:</p>
+        <Command text={cliCommand("invite")} />
+      </div>
+    </details>
+  );
+}

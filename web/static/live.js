@@ -1,0 +1,138 @@
+// What pages need a script for beside htmx: the stream of events while the page is seen, polls
+// only while it is seen, the age of the picture when the node does not answer, sheets, and
+// buttons that copy. A page without it can be read, and its forms work.
+//
+// No part of it evaluates text, and nothing from a file or a name becomes markup.
+
+(() => {
+  /** Parts that never changed are not swapped: their tag is the one of the last swap. */
+  const seenTags = new WeakMap();
+  let answeredAt = Date.now();
+  let pending = 0;
+
+  /** @param {string} selector */
+  const all = (selector) => /** @type {HTMLElement[]} */ ([...document.querySelectorAll(selector)]);
+  const live = () => document.getElementById("live");
+
+  // ---- the stream, opened only by a page that is seen; htmx closes it when the page is hidden
+  let watching = false;
+  function watch() {
+    if (document.hidden || watching) return;
+    watching = true;
+    document.getElementById("stream")?.dispatchEvent(new CustomEvent("skyring-watch"));
+  }
+  for (const kind of ["member", "file", "block", "phase", "job", "resync"]) {
+    document.addEventListener(kind, changed);
+  }
+  /** Many events at once are one question. */
+  function changed() {
+    if (pending !== 0 || document.hidden) return;
+    pending = setTimeout(() => {
+      pending = 0;
+      refresh();
+    }, 300);
+  }
+  function refresh() {
+    live()?.dispatchEvent(new CustomEvent("pool-changed"));
+  }
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    watch();
+    refresh();
+  });
+
+  // ---- polls
+  document.addEventListener("htmx:before:request", (event) => {
+    const poll = event.target instanceof Element && event.target.hasAttribute("data-live");
+    if (poll && document.hidden) event.preventDefault();
+  });
+  document.addEventListener("htmx:before:response", (event) => {
+    const target = event.target;
+    if (!(target instanceof Element) || !target.matches("[data-live], .share [hx-get]")) return;
+    const response = /** @type {CustomEvent} */ (event).detail?.ctx?.response?.raw;
+    if (!(response instanceof Response)) return;
+    if (response.status < 500) answered();
+    else failed();
+    const tag = response.headers.get("etag");
+    if (response.ok && (tag === null || seenTags.get(target) !== tag)) {
+      if (tag !== null) seenTags.set(target, tag);
+      return;
+    }
+    event.preventDefault();
+    response.body?.cancel();
+  });
+  document.addEventListener("htmx:error", failed);
+  document.addEventListener("htmx:after:swap", enliven);
+
+  function answered() {
+    answeredAt = Date.now();
+    const cut = document.getElementById("cut");
+    if (cut !== null) cut.hidden = true;
+  }
+  function failed() {
+    const cut = document.getElementById("cut");
+    if (cut === null) return;
+    cut.hidden = false;
+    showAge();
+  }
+  function showAge() {
+    for (const place of all("[data-cut-age]")) {
+      place.textContent = `${Math.max(1, Math.round((Date.now() - answeredAt) / 1000))} s`;
+    }
+  }
+  setInterval(() => {
+    if (document.getElementById("cut")?.hidden === false) showAge();
+  }, 1000);
+
+  // ---- buttons and sheets
+  document.addEventListener("click", (event) => {
+    const from = event.target instanceof Element ? event.target : null;
+    const copy = from?.closest("[data-copy]");
+    if (copy instanceof HTMLElement) copyText(copy);
+    if (from?.closest("[data-try]") !== null && from !== null) refresh();
+    const opener = from?.closest("[data-sheet]");
+    const sheet = document.getElementById(opener?.getAttribute("data-sheet") ?? "");
+    if (sheet instanceof HTMLDialogElement) {
+      event.preventDefault();
+      sheet.showModal();
+    }
+    const closer = from?.closest("[data-close]");
+    if (closer instanceof HTMLElement) {
+      event.preventDefault();
+      closer.closest("dialog")?.close();
+    }
+    // A click beside the sheet's content lands on the dialog itself.
+    if (from instanceof HTMLDialogElement) from.close();
+  });
+
+  /** @param {HTMLElement} button */
+  async function copyText(button) {
+    const text = button.dataset["copy"] ?? "";
+    const said = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      // Without permission, or over plain HTTP, the text is selected to be copied by hand.
+      const place = button.parentElement?.querySelector("input, code");
+      if (place instanceof HTMLInputElement) place.select();
+      else if (place) getSelection()?.selectAllChildren(place);
+      button.textContent = "Selected";
+    }
+    setTimeout(() => button.textContent = said, 1500);
+  }
+
+  /** Shows what only a script can do. */
+  function enliven() {
+    for (const hidden of all("button[data-copy][hidden], [data-pickers][hidden]")) {
+      hidden.hidden = false;
+    }
+  }
+
+  enliven();
+  // htmx wires the page at DOMContentLoaded; a deferred script runs before it.
+  document.addEventListener("DOMContentLoaded", () => setTimeout(watch));
+  document.addEventListener("htmx:sse:close", () => {
+    watching = false;
+  });
+})();
