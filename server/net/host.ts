@@ -16,6 +16,7 @@ import {
   dialableAddress,
   endpointOf,
   isLoopbackAddress,
+  isPlainTcp,
   isStrangersAddress,
   parseDialTarget,
 } from "./address.ts";
@@ -131,7 +132,7 @@ class SkyringHost implements Host {
     this.#keeper = createKeepPeers({
       self: this.self,
       dial: (id, addresses, signal) => this.#dialPeer(id, addresses, signal),
-      isConnected: (id) => this.#admission.connectionsOf(id).length > 0,
+      isConnected: (id, addresses) => this.#isWellConnected(id, addresses),
     });
     this.#selfWatch = createSelfWatch({
       pairWithinMs: selfPairMs,
@@ -313,14 +314,32 @@ class SkyringHost implements Host {
       if (named !== undefined && named !== id) return [];
       return [named === undefined ? address.encapsulate(`/p2p/${id}`) : address];
     });
-    if (usable.length === 0) throw unreachable(id, "no address that may be dialled");
-    await this.#connect(usable, { label: id, signal });
+    const reached = this.#admission.connectionsOf(id).length > 0;
+    const better = reached ? usable.filter(isPlainTcp) : usable;
+    if (better.length === 0) throw unreachable(id, "no address that may be dialled");
+    await this.#connect(better, { label: id, signal, force: reached });
+  }
+
+  /** Whoever joined by a node's URL came over WebSockets: TCP is dialled beside it. */
+  #isWellConnected(id: NodeId, addresses: readonly string[]): boolean {
+    const open = this.#admission.connectionsOf(id);
+    if (open.length === 0) return false;
+    if (open.some(({ remoteAddr }) => isPlainTcp(remoteAddr))) return true;
+    return !addresses.some((text) => {
+      const address = dialableAddress(text);
+      return address !== undefined && isPlainTcp(address);
+    });
   }
 
   /** Dials, then waits until the peer is admitted. @throws unreachable, not_admitted */
   async #connect(
     addresses: Multiaddr[],
-    options: { readonly label: string; readonly signal: AbortSignal | undefined },
+    options: {
+      readonly label: string;
+      readonly signal: AbortSignal | undefined;
+      /** Dials though a connection is open. */
+      readonly force?: boolean;
+    },
   ): Promise<NodeId> {
     const node = this.#node;
     if (node === undefined) throw new SkyringError("not_ready", "Cannot dial: not started");
@@ -328,7 +347,8 @@ class SkyringHost implements Host {
     if (refused !== undefined) throw notAdmitted(options.label, "not_loopback");
     const endpoints = addresses.map((address) => endpointOf(address) ?? "");
     for (const endpoint of endpoints) this.#named.add(endpoint);
-    const connection = await node.dial(addresses, signalOption(options.signal))
+    const force = options.force ?? false;
+    const connection = await node.dial(addresses, { ...signalOption(options.signal), force })
       .catch((error) => {
         throw unreachable(options.label, messageOf(error), error);
       })

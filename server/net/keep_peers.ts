@@ -31,7 +31,8 @@ interface Kept {
 export function createKeepPeers(options: {
   readonly self: NodeId;
   readonly dial: (id: NodeId, addresses: readonly string[], signal: AbortSignal) => Promise<void>;
-  readonly isConnected: (id: NodeId) => boolean;
+  /** Whether no dial to these addresses could give a better connection than there is. */
+  readonly isConnected: (id: NodeId, addresses: readonly string[]) => boolean;
   readonly random?: () => number;
 }): KeepPeers {
   const random = options.random ?? Math.random;
@@ -52,13 +53,14 @@ export function createKeepPeers(options: {
   }
 
   async function attempt(id: NodeId, peer: Kept): Promise<void> {
-    if (options.isConnected(id) || stopping.signal.aborted || peer.addresses.length === 0) return;
+    if (stopping.signal.aborted || peer.addresses.length === 0) return;
+    if (options.isConnected(id, peer.addresses)) return;
     if (running.size > dialsMax) return schedule(id, backOff(0));
     peer.dialling = true;
     // Every failure means the same here: try again later. Admission reports refusals itself.
     await options.dial(id, peer.addresses, stopping.signal).catch(() => undefined);
     peer.dialling = false;
-    const reached = options.isConnected(id);
+    const reached = options.isConnected(id, peer.addresses);
     peer.failures = reached ? 0 : Math.min(peer.failures + 1, 10);
     if (!reached && kept.get(id) === peer) schedule(id, backOff(peer.failures));
   }
@@ -70,7 +72,7 @@ export function createKeepPeers(options: {
       if (known !== undefined) {
         const changed = known.addresses.join() !== addresses.join();
         known.addresses = addresses;
-        if (!changed || options.isConnected(id)) return;
+        if (!changed || options.isConnected(id, addresses)) return;
         known.failures = 0;
         return schedule(id, 0);
       }

@@ -3,7 +3,7 @@
 
 import type { NodeId } from "../../shared/base/ids.ts";
 
-/** What an admitted peer may do (architecture.md section 6). */
+/** What an admitted peer may do (ARCHITECTURE.md). */
 export type PeerRole = "member" | "tab";
 
 /**

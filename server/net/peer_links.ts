@@ -1,5 +1,6 @@
 // One outgoing link per peer, opened when first needed, opened again with back-off after it
-// failed. Shared by channels and the block client; `T` is what the owner makes of a stream.
+// failed, and anew when a better connection has come; what is under way on the old one goes on.
+// Shared by channels and the block client; `T` is what the owner makes of a stream.
 
 import type { Stream } from "@libp2p/interface";
 import { SkyringError } from "../../shared/base/errors.ts";
@@ -26,6 +27,7 @@ export interface PeerLinks<T extends Closable> {
 
 interface Slot<T> {
   link: T | undefined;
+  route: object | undefined;
   opening: Promise<T> | undefined;
   failures: number;
   notBefore: number;
@@ -52,12 +54,15 @@ export function createPeerLinks<T extends Closable>(options: {
   async function open(peer: NodeId, slot: Slot<T>): Promise<T> {
     const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(openTimeoutMs)]);
     try {
+      const route = options.streams.route?.(peer);
       const stream = await options.streams.open(peer, options.protocol, signal);
       const link = options.attach(peer, stream);
       slot.link = link;
+      slot.route = route;
       slot.failures = 0;
       return link;
     } catch (error) {
+      if (slot.link?.open) return slot.link;
       slot.failures += 1;
       const wait = Math.min(backOffMaxMs, backOffMinMs * 2 ** slot.failures);
       slot.notBefore = now() + wait * (0.5 + Math.random() / 2);
@@ -73,8 +78,10 @@ export function createPeerLinks<T extends Closable>(options: {
         return Promise.reject(new SkyringError("stopped", "Cannot open stream: stopping"));
       }
       const slot = slots.get(peer) ??
-        { link: undefined, opening: undefined, failures: 0, notBefore: 0 };
-      if (slot.link?.open) return Promise.resolve(slot.link);
+        { link: undefined, route: undefined, opening: undefined, failures: 0, notBefore: 0 };
+      if (slot.link?.open && options.streams.route?.(peer) === slot.route) {
+        return Promise.resolve(slot.link);
+      }
       if (slot.opening !== undefined) return slot.opening;
       if (!options.streams.reachable(peer)) return Promise.reject(unreachable(peer));
       if (now() < slot.notBefore) return Promise.reject(unreachable(peer));

@@ -49,6 +49,10 @@ class AdmittedStreams implements PeerStreams {
     return this.#connectionTo(peer) !== undefined;
   }
 
+  route(peer: NodeId): object | undefined {
+    return this.#connectionTo(peer);
+  }
+
   async open(peer: NodeId, protocol: string, signal: AbortSignal): Promise<Stream> {
     const connection = this.#connectionTo(peer);
     if (connection === undefined) {
@@ -99,7 +103,9 @@ class AdmittedStreams implements PeerStreams {
 
   #connectionTo(peer: NodeId): Connection | undefined {
     const open = this.#admission.connectionsOf(peer);
-    const [best] = open.toSorted((left, right) => dialOrder(left.remoteAddr, right.remoteAddr));
+    const [best] = open.length < 2
+      ? open
+      : open.toSorted((left, right) => dialOrder(left.remoteAddr, right.remoteAddr));
     if (best !== undefined || !this.#public) return best;
     return this.#admission.connections().find((connection) =>
       connection.remotePeer.toString() === peer && connection.status === "open" &&

@@ -22,6 +22,8 @@ export interface Caller {
 export interface StreamPort {
   /** Whether an admitted (or, if asked for, a stranger's) connection to the peer is open. */
   reachable(peer: NodeId): boolean;
+  /** What stands for the way streams go now: another object once there is a better one. */
+  route?(peer: NodeId): object | undefined;
   /** Opens a stream. @throws {SkyringError} unreachable */
   open(peer: NodeId, protocol: string, signal: AbortSignal): Promise<Stream>;
   /** Takes streams of a protocol; those of peers that may not open it are reset, unread. */

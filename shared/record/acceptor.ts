@@ -1,9 +1,9 @@
-// The decider's half of a register (agreement.md A1): promises, accepts, answers reads. Only a
+// The decider's half of a register (ARCHITECTURE.md A1): promises, accepts, answers reads. Only a
 // decider that is *answering* for the key's slot takes part; the state goes to disk with the
 // step, before its reply. A missing row promised the slot's floor, which a dropped tombstone left.
 // Source: Rystsov, CASPaxos: Replicated State Machines without Logs (2018).
 
-import type { NodeId, Slot } from "../base/ids.ts";
+import { asSlot, type NodeId, type Slot } from "../base/ids.ts";
 import type { RegisterRow } from "./agreement_port.ts";
 import { type Core, rosterOf } from "./agreement_core.ts";
 import { compareBallots, compareWithoutEpoch } from "./ballot.ts";
@@ -26,6 +26,17 @@ export function answers(core: Core, slot: Slot): boolean {
     return core.placement.decidersOf(roster, slot).includes(core.self);
   }
   return (slots.since[slot] ?? 0) > 0;
+}
+
+/** How many slots this node answers for: asked often, so that it must cost little. @throws never */
+export function answeringCount(core: Core): number {
+  const { since } = core.live.slots;
+  let count = 0;
+  for (let slot = 0; slot < since.length; slot++) {
+    const may = core.mutants.size > 0 || (since[slot] ?? 0) > 0;
+    if (may && answers(core, asSlot(slot))) count++;
+  }
+  return count;
 }
 
 /** The register as this decider sees it, also when no row is there. */

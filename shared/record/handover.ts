@@ -1,4 +1,4 @@
-// How an arriving owner gets its slot (agreement.md H2, H3, H5): it reads the earlier
+// How an arriving owner gets its slot (ARCHITECTURE.md H2, H3, H5): it reads the earlier
 // configurations of the slot, newest first, until one of them answered yes by majority. Each is
 // sealed, because its members answer only at the reader's own epoch, and so have persisted it.
 // Rows go to the disk's stage page by page, never into memory; arrival installs them at once.
@@ -39,6 +39,9 @@ export interface Handover {
   remaining(): number;
 }
 
+/** Patience and retries are counted in hundreds of milliseconds; looking at all costs some. */
+const lookEveryMs = 100;
+
 /** A reader of `lane()`; `arrived` gets each slot whose staged rows are complete, once. */
 export function createHandover(
   core: Core,
@@ -47,6 +50,7 @@ export function createHandover(
   const walks = new Map<Slot, Walk>();
   const outstanding = new Map<NodeId, { readonly ask: number; readonly until: number }>();
   let queue: Slot[] = [];
+  let lookedAt = 0;
   let lastOf: (slot: Slot) => number = () => 0;
   const lost = () => rosterOf(core.live)?.lost ?? [];
   const retryIn = () => core.now + core.prng.between(...core.settings.handoverRetryMs);
@@ -130,13 +134,18 @@ export function createHandover(
     }
   }
 
+  function isBusy(id: NodeId): boolean {
+    const asked = outstanding.get(id);
+    return asked !== undefined && core.now < asked.until;
+  }
+
   function ask(): void {
     const questions = new Map<NodeId, SlotQuestion[]>();
     for (const { slot, levels } of walks.values()) {
       const level = levels[levels.length - 1];
       if (level === undefined) continue;
       for (const id of level.configuration.deciders) {
-        if (level.answers.has(id) || lost().includes(id)) continue;
+        if (isBusy(id) || level.answers.has(id) || lost().includes(id)) continue;
         const list = questions.get(id) ?? [];
         if (list.length >= core.settings.slotsPerMessage) continue;
         const { last } = level.configuration;
@@ -145,16 +154,15 @@ export function createHandover(
       }
     }
     for (const [to, slots] of questions) {
-      const busy = outstanding.get(to);
-      if (busy !== undefined && core.now < busy.until) continue;
       const number = core.ask();
       outstanding.set(to, { ask: number, until: retryIn() });
       core.send(to, { kind: "slot-read", ask: number, slots }, { lane: options.lane() });
     }
   }
 
-  function settle(): void {
-    const complete = [...walks.values()].filter(advance);
+  /** Only these walks can have got further: there are thousands, and a message tells of some. */
+  function settle(changed: Iterable<Walk>): void {
+    const complete = [...changed].filter(advance);
     for (const walk of complete) walks.delete(walk.slot);
     if (complete.length > 0) options.arrived(complete.map((walk) => walk.slot));
     fill();
@@ -167,26 +175,31 @@ export function createHandover(
       outstanding.clear();
       queue = [...slots];
       lastOf = last;
-      settle();
+      settle(walks.values());
     },
     rows(from, body) {
       if (outstanding.get(from)?.ask === body.ask) outstanding.delete(from);
+      const changed = new Set<Walk>();
       for (const { slot, last, after, yes, rows, next } of body.slots) {
-        const levels = walks.get(slot)?.levels ?? [];
-        const level = levels.find((one) => one.configuration.last === last);
-        if (level === undefined || level.answers.has(from)) continue;
+        const walk = walks.get(slot);
+        const level = walk?.levels.find((one) => one.configuration.last === last);
+        if (walk === undefined || level === undefined || level.answers.has(from)) continue;
         if (!level.configuration.deciders.includes(from)) continue;
         // A doubled or late page: its successor was asked for already.
         if ((level.cursors.get(from) ?? "") !== after) continue;
         if (rows.length > 0) core.write({ kind: "stage", lane: options.lane().lane, slot, rows });
         if (yes && next !== null) level.cursors.set(from, next);
         else level.answers.set(from, yes);
+        changed.add(walk);
       }
-      settle();
+      settle(changed);
     },
     tick() {
+      const looked = core.now >= lookedAt && core.now - lookedAt < lookEveryMs;
+      if (walks.size === 0 || looked) return;
+      lookedAt = core.now;
       for (const walk of [...walks.values()]) if (core.now >= walk.retryAt) restart(walk);
-      settle();
+      settle(walks.values());
     },
     waiting(limit) {
       return [...walks.values()].slice(0, limit).map(({ slot, levels }) => {

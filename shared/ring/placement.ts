@@ -13,7 +13,7 @@ import { createSpread, deepen } from "./spread.ts";
 import { createTokenTable, type TokenTable } from "./token_table.ts";
 import { tokenCount, tokenPositions } from "./token.ts";
 
-/** Owners under one roster. Arrays returned are fresh: callers may keep them. */
+/** Owners under one roster. Arrays are kept and handed out again: callers may not change them. */
 export interface Placement {
   /** All members, in order of id. */
   readonly members: readonly Member[];
@@ -50,7 +50,7 @@ export function placement(roster: Pick<Roster, "members">): Placement {
 
 /**
  * Deciders of a slot's registers: its owners at three copies; in a roster of one or two the
- * longest-standing member alone. @returns 1 or 3 ids. Source: agreement.md, section 1
+ * longest-standing member alone. @returns 1 or 3 ids. Source: ARCHITECTURE.md, "Agreement"
  */
 export function decidersOf(roster: Pick<Roster, "members">, slot: Slot): readonly NodeId[] {
   if (roster.members.length >= decidersMax) return placement(roster).ownersOf(slot, decidersMax);
@@ -69,6 +69,7 @@ function createPlacement(members: readonly Member[]): Placement {
   const spread = createSpread(table);
   const indexOf = new Map(table.members.map((member, index) => [member.id, index]));
   const idAt = (index: number) => (table.members[index] as Member).id;
+  const owners: (readonly NodeId[] | undefined)[][] = [];
   const shares = new Map<number, ReadonlyMap<NodeId, number>>();
   const copiesOf = (replicas: number) => {
     assert(Number.isInteger(replicas) && replicas >= 1 && replicas <= replicasMax, "1 to 9 copies");
@@ -83,7 +84,8 @@ function createPlacement(members: readonly Member[]): Placement {
     members: table.members,
     ownersOf: (slot, replicas) => {
       const copies = copiesOf(replicas);
-      return ownerIndexes(spread, { slot, copies }).map(idAt);
+      const kept = owners[copies] ??= new Array(slotCount);
+      return kept[slot] ??= ownerIndexes(spread, { slot, copies }).map(idAt);
     },
     isOwner: (id, { slot, replicas }) => {
       const index = indexOf.get(id);

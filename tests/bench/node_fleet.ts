@@ -8,7 +8,7 @@ import { nodeRights } from "../../server/permissions.ts";
 import { cpuSecondsOf, peakBytesOf } from "./process_meter.ts";
 
 export const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
-const startMsMax = 60_000;
+const startMsMax = 180_000;
 const stopMsMax = 15_000;
 const pollMs = 100;
 
