@@ -25,6 +25,7 @@ import type {
   Placement,
   Proposal,
 } from "../../shared/record/agreement_port.ts";
+import { stampIsPlausible } from "../../shared/record/clock.ts";
 import { compareKeys } from "../../shared/record/listing.ts";
 import { recordKeyOf, registerKey } from "../../shared/record/register_key.ts";
 import type { RecordKey, Value } from "../../shared/record/value.ts";
@@ -83,7 +84,9 @@ export type AgreementBeginning =
     /** 16 random bytes, hex. */
     readonly salt: string;
   }
-  | { readonly kind: "join"; readonly capacity: number; readonly zone: string };
+  | { readonly kind: "join"; readonly capacity: number; readonly zone: string }
+  /** Goes on leaving: the one beginning that does not ask to be a member. */
+  | { readonly kind: "leave" };
 
 export interface AgreementDriver {
   /** Begins, or goes on from what the disk holds. Call once, after the network's channels exist. */
@@ -179,6 +182,8 @@ class Driver implements AgreementDriver {
     this.#tellOpinions();
     if (this.roster() === undefined && beginning.kind === "found") {
       this.#input({ ...beginning, foundedAt: Math.floor(now()) });
+    } else if (beginning.kind === "leave") {
+      this.#input({ kind: "propose", proposal: { kind: "leave" } });
     } else if (beginning.kind === "join") {
       const { capacity, zone } = beginning;
       this.#input({ kind: "propose", proposal: { kind: "join", capacity, zone } });
@@ -299,6 +304,14 @@ class Driver implements AgreementDriver {
     }
     // A slow disk: messages may be lost, memory may not be.
     if (this.#outbox.full()) return;
+    const { body } = decoded.message;
+    if (body.kind === "accept" && body.value !== null) {
+      const { stamp } = body.value;
+      if (!stampIsPlausible(stamp, this.#options.now())) {
+        this.#options.onBadMessage?.(from, `clock off: its stamp ${stamp[0]} is far ahead`);
+        return;
+      }
+    }
     this.#input({ kind: "message", from, message: decoded.message });
   }
 

@@ -31,13 +31,14 @@ export interface LeavePorts extends HandOffPorts, MovePlanPorts {
 /** Set when the roster is asked to do without this node: from here there is no way back. */
 export const proposedMark = "proposed";
 
-const booksWaitMs = 20_000;
+/** How long a plan waits until it is known which blocks are referenced. */
+export const booksWaitMs = 20_000;
 const pollMs = 200;
 
 /** What leaving would do. @throws {SkyringError} conflict (last node), read_only, not_ready */
 export async function planLeave(ports: LeavePorts, signal: AbortSignal): Promise<MovePlan> {
   const members = withoutSelf(ports);
-  await awaitBooks(ports, signal);
+  await awaitBooks(ports, { signal, withinMs: booksWaitMs });
   return await planMoves(ports, { action: "leave", members, signal });
 }
 
@@ -61,7 +62,7 @@ export async function runLeave(ports: LeavePorts, run: JobRun): Promise<void> {
     }
     ports.setHandingOff(true);
     await leaveRoster(ports, run);
-    await awaitBooks(ports, signal);
+    await awaitBooks(ports, { signal, withinMs: Infinity });
     const members = () => ports.agreement.roster()?.members ?? [];
     await handOff(ports, { members, force, signal, report });
     await awaitSettled(ports, run);
@@ -92,9 +93,9 @@ function withoutSelf({ agreement, ring }: LeavePorts): readonly Member[] {
 /** Waits until it is known which blocks are referenced. @throws {SkyringError} not_ready */
 export async function awaitBooks(
   ports: Pick<LeavePorts, "booksKnown" | "clock">,
-  signal: AbortSignal,
+  { signal, withinMs }: { readonly signal: AbortSignal; readonly withinMs: number },
 ): Promise<void> {
-  const deadline = ports.clock.now() + booksWaitMs;
+  const deadline = ports.clock.now() + withinMs;
   while (!ports.booksKnown()) {
     signal.throwIfAborted();
     if (ports.clock.now() > deadline) {

@@ -28,7 +28,7 @@ export interface RepairServiceOptions {
   readonly ring: RingView;
   readonly exchange: BlockExchange;
   readonly catalog: Catalog;
-  readonly workers: Workers;
+  readonly workers: Pick<Workers, "start">;
   readonly activity: Activity;
   /** Opened with repairChannelLimits. */
   readonly channel: Channel;
@@ -67,6 +67,8 @@ export interface RepairService {
     readonly next: string | null;
   };
   counts(): RepairCounts;
+  /** Copies that the files want which reference a held block; 0 when none is known to. */
+  replicasOf(cid: Cid): number;
   /** Checks and repairs the whole pool; the last line is the report. */
   heal(signal: AbortSignal): AsyncIterable<HealLine>;
   /** Removes now what nothing references here. @throws as Collector.now() */
@@ -118,6 +120,7 @@ export function createRepairService(options: RepairServiceOptions): RepairServic
       return { items, next: some.length > limit ? items.at(-1)?.cid ?? null : null };
     },
     counts: () => repair.counts,
+    replicasOf: (cid) => references.table.replicasOf(cid),
     heal: (signal) => heal.run(signal),
     collect: (signal) => collector.now(signal),
   };

@@ -12,7 +12,7 @@ import type { Member } from "../../shared/ring/roster.ts";
 import type { AgreementDriver } from "./agreement_driver.ts";
 import { assertDecidable, handOff, type HandOffPorts } from "./hand_off.ts";
 import type { JobRun } from "./jobs.ts";
-import { awaitBooks, proposedMark } from "./leave.ts";
+import { awaitBooks, booksWaitMs, proposedMark } from "./leave.ts";
 import { type MovePlanPorts, planMoves } from "./move_plan.ts";
 
 export interface ResizePorts extends HandOffPorts, MovePlanPorts {
@@ -37,7 +37,7 @@ export async function planResize(
   signal: AbortSignal,
 ): Promise<MovePlan> {
   const members = withCapacity(ports, bytes);
-  await awaitBooks(ports, signal);
+  await awaitBooks(ports, { signal, withinMs: booksWaitMs });
   const plan = await planMoves(ports, { action: "capacity", members, signal });
   // Growing moves nothing away from here: what comes is fetched in its own time.
   return bytes >= presentOf(ports) ? { ...plan, blocks: 0, bytes: 0, neededBytes: 0 } : plan;
@@ -60,7 +60,7 @@ export async function runResize(ports: ResizePorts, run: JobRun): Promise<void> 
   const shrinks = bytes < ports.store.use().capacityBytes;
   try {
     if (shrinks && run.mark !== proposedMark) {
-      await awaitBooks(ports, signal);
+      await awaitBooks(ports, { signal, withinMs: Infinity });
       ports.setHandingOff(true);
       await handOff(ports, { members: () => withCapacity(ports, bytes), force, signal, report });
     }
