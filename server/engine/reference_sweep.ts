@@ -125,9 +125,14 @@ export class ReferenceSweep implements WantedView {
 
   /** A file's record or its inner blocks are new here. */
   changed(entry: CatalogEntry): void {
-    if (entry.key.kind !== "file" || entry.value.deleted) return;
+    const { kind, name } = entry.key;
+    if (kind !== "file") return;
+    // What an earlier version referenced must not be noted any more.
+    this.#changed.delete(name);
+    this.#unknown.delete(name);
+    if (entry.value.deleted) return;
     if (this.#changed.size >= changedFilesMax) this.#due = true;
-    else this.#changed.set(entry.key.name, entry);
+    else this.#changed.set(name, entry);
     this.#wake();
   }
 

@@ -1,0 +1,270 @@
+// Repair, trim, collector and scrubber of several nodes at once, in virtual time.
+
+import assert from "node:assert/strict";
+import type { Cid } from "../../../../shared/base/ids.ts";
+import { placement } from "../../../../shared/ring/placement.ts";
+import { slotOfCid } from "../../../../shared/ring/slot.ts";
+import { inVirtualTime, testBytes } from "./test_pool.ts";
+import { createUpkeepPool, type UpkeepPool } from "./upkeep_pool.ts";
+
+const MiB = 1024 ** 2;
+const hour = 3_600_000;
+
+/** Leaves held anywhere, with their holders among the members. */
+function leaves(upkeep: UpkeepPool): Map<Cid, number> {
+  const counts = new Map<Cid, number>();
+  for (const { store } of upkeep.nodes) {
+    for (const { cid, kind } of store.list(undefined, 10_000)) {
+      if (kind === "leaf") counts.set(cid, 0);
+    }
+  }
+  for (const cid of counts.keys()) {
+    counts.set(cid, upkeep.members().filter(({ store }) => store.has(cid)).length);
+  }
+  return counts;
+}
+
+function assertCopies(upkeep: UpkeepPool, copies: number): void {
+  for (const [cid, count] of leaves(upkeep)) assert.ok(count >= copies, `${cid}: ${count} copies`);
+}
+
+function restored(upkeep: UpkeepPool): number {
+  return upkeep.nodes.reduce((sum, { service }) => sum + service.counts().blocks, 0);
+}
+
+/** The loops of all members turn until the work has ended. */
+async function whileRunning<T>(upkeep: UpkeepPool, work: Promise<T>): Promise<T> {
+  let ended = false;
+  const end = () => void (ended = true);
+  work.then(end, end);
+  while (!ended) {
+    await upkeep.runAll("references", "repair");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  return await work;
+}
+
+Deno.test("Repair brings every block back to three copies when two of five are gone", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(6 * MiB));
+    await upkeep.runAll("references", "repair");
+    assert.equal(restored(upkeep), 0, "nothing is fetched while nothing lacks");
+    for (const at of [3, 4]) upkeep.at(at).node.manner = "dead";
+    upkeep.setMembers([0, 1, 2]);
+    assert.equal(upkeep.at(0).service.view.known, false);
+    await upkeep.runAll("references", "repair");
+    assertCopies(upkeep, 3);
+    for (const { service } of upkeep.members()) {
+      assert.deepEqual([service.view.known, service.view.missing], [true, 0]);
+    }
+    const before = restored(upkeep);
+    await upkeep.runAll("references", "repair");
+    assert.equal(restored(upkeep), before, "nothing is fetched twice");
+  }));
+
+Deno.test("Repair fetches nothing for a node that returns with its data", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(4 * MiB));
+    upkeep.setMembers([0, 1, 2]);
+    await upkeep.runAll("references", "repair");
+    const before = restored(upkeep);
+    upkeep.setMembers([0, 1, 2, 3, 4]);
+    await upkeep.runAll("references", "repair");
+    assert.equal(restored(upkeep), before);
+  }));
+
+Deno.test("Repair waits until the node is writable", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(2 * MiB));
+    upkeep.setMembers([0, 1, 2]);
+    for (const one of upkeep.nodes) one.writable = false;
+    await upkeep.runAll("references", "repair");
+    assert.equal(restored(upkeep), 0);
+    assert.ok(upkeep.members().some(({ service }) => service.view.missing > 0));
+    for (const one of upkeep.nodes) one.writable = true;
+    await upkeep.runAll("repair");
+    assertCopies(upkeep, 3);
+  }));
+
+Deno.test("Repair names what nobody has, and brings it when a holder returns", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(8 * MiB));
+    for (const at of [1, 2, 3]) upkeep.at(at).node.manner = "dead";
+    upkeep.setMembers([0, 4]);
+    await upkeep.runAll("references", "repair");
+    const missing = upkeep.members().reduce((sum, { service }) => sum + service.view.missing, 0);
+    assert.ok(missing > 0, "three of five nodes had some blocks alone");
+    assert.ok(upkeep.at(0).service.wantedPage(undefined, 1).items[0]?.file === "a");
+    for (const at of [1, 2, 3]) upkeep.at(at).node.manner = "well";
+    upkeep.setMembers([0, 1, 2, 3, 4]);
+    for (const { service } of upkeep.members()) service.memberBack();
+    await upkeep.runAll("references", "repair");
+    assertCopies(upkeep, 3);
+  }));
+
+Deno.test("Repair gets past liars, busy and silent holders", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(4 * MiB));
+    upkeep.at(4).node.manner = "dead";
+    upkeep.at(3).node.manner = "lying";
+    upkeep.at(2).node.manner = "busy";
+    upkeep.setMembers([0, 1, 2, 3]);
+    for (let round = 0; round < 8; round++) {
+      await upkeep.runAll("references", "repair");
+      upkeep.jump(11_000);
+    }
+    for (const { service } of upkeep.members().slice(0, 2)) {
+      assert.equal(service.view.missing, 0);
+    }
+  }));
+
+Deno.test("Trim drops surplus after the owners vouched, and never below what owners hold", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(6 * MiB));
+    upkeep.setMembers([0, 1, 2]);
+    await upkeep.runAll("references", "repair");
+    upkeep.setMembers([0, 1, 2, 3, 4]);
+    await upkeep.runAll("references", "repair", "trim");
+    assert.ok([...leaves(upkeep).values()].some((count) => count > 3), "too young to be dropped");
+    for (let round = 0; round < 6; round++) {
+      upkeep.jump(61_000);
+      await upkeep.runAll("trim");
+      assertCopies(upkeep, 3);
+    }
+    const ring = placement({ members: upkeep.pool.ports(0).ring.placement().members });
+    for (const [cid, count] of leaves(upkeep)) {
+      assert.equal(count, 3);
+      for (const id of ring.ownersOf(slotOfCid(cid), 3)) {
+        assert.ok(upkeep.pool.holdersOf(cid).some((node) => node.id === id));
+      }
+    }
+  }));
+
+Deno.test("Trim keeps a copy while an owner lacks its own", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(4 * MiB));
+    upkeep.setMembers([0, 1, 2]);
+    await upkeep.runAll("references", "repair");
+    const all = new Map(
+      upkeep.nodes.slice(3).map(({ store }) => [
+        store,
+        store.list(undefined, 10_000).filter(({ kind }) => kind === "leaf").map(({ cid }) => cid),
+      ]),
+    );
+    for (const [store, cids] of all) for (const cid of cids) await store.remove(cid);
+    upkeep.setMembers([0, 1, 2, 3, 4]);
+    await upkeep.runAll("references");
+    upkeep.jump(61_000);
+    await upkeep.runAll("trim");
+    assertCopies(upkeep, 3);
+  }));
+
+Deno.test("Collector removes what nothing references, spares leases and running pushes", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(3 * MiB, 1));
+    await upkeep.push("b", testBytes(3 * MiB, 2));
+    upkeep.jump(120_000);
+    upkeep.remove("a");
+    const node = upkeep.at(1);
+    const collect = () => whileRunning(upkeep, node.service.collect());
+    const end = upkeep.at(2).activity.pushBegan();
+    upkeep.jump(90_000);
+    const spared = node.store.list(undefined, 1)[0]?.cid as Cid;
+    await node.store.touch([spared]);
+    const before = node.store.use();
+    const { freedBytes, blocks } = await collect();
+    assert.ok(blocks > 0 && freedBytes > 0);
+    assert.ok(node.store.has(spared), "its lease is newer than the oldest push");
+    const after = node.store.use();
+    const bytes = (use: typeof after) => use.blockBytes + use.metadataBytes;
+    assert.equal(bytes(before) - bytes(after), freedBytes);
+    end();
+    await upkeep.runAll("references", "repair");
+    assert.equal(upkeep.members().every(({ service }) => service.view.missing === 0), true);
+    assert.equal((await collect()).blocks <= 1, true, "nothing of what is referenced");
+  }));
+
+Deno.test("Collector refuses while a member does not answer: it may be pushing", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(MiB));
+    upkeep.at(3).node.manner = "unreachable";
+    await assert.rejects(upkeep.at(0).service.collect(), { code: "unavailable" });
+  }));
+
+Deno.test("Collector waits the keep time after a block was last referenced", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(2 * MiB));
+    const node = upkeep.at(0);
+    const held = node.store.use().blocks;
+    assert.ok(held > 0);
+    const passTime = async (ms: number) => {
+      upkeep.jump(ms);
+      node.comparedAt = upkeep.now();
+      for (let turn = 0; turn < 3; turn++) {
+        await node.run("references");
+        await node.run("collector");
+      }
+    };
+    await passTime(2 * hour);
+    assert.equal(node.store.use().blocks, held, "referenced");
+    upkeep.remove("a");
+    await passTime(hour / 2);
+    assert.equal(node.store.use().blocks, held, "not yet");
+    await passTime(hour / 4);
+    assert.equal(node.store.use().blocks, held, "not yet");
+    await passTime(hour);
+    assert.equal(node.store.use().blocks, 0);
+  }));
+
+Deno.test("Scrub finds a damaged block, which is fetched again", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(2 * MiB));
+    await upkeep.runAll("references");
+    const node = upkeep.at(1);
+    const victim = node.store.list(undefined, 1_000).find(({ kind }) => kind === "leaf")?.cid;
+    assert.ok(victim !== undefined);
+    await node.node.store.remove(victim);
+    await node.node.store.put(victim, testBytes(1_000, 9), "leaf");
+    upkeep.jump(8 * 24 * hour);
+    await node.run("scrubber");
+    assert.equal(node.store.has(victim), false, "quarantined");
+    assert.equal(node.service.view.missing, 1);
+    await node.run("repair");
+    assert.ok(node.store.has(victim));
+    assert.equal(restored(upkeep), 1);
+  }));
+
+Deno.test("Heal repairs every node and reports", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(4 * MiB));
+    await upkeep.runAll("references");
+    let damaged = 0;
+    const { store } = upkeep.at(1);
+    for (const { cid, kind } of store.list(undefined, 5)) {
+      if (kind === "leaf" && await store.remove(cid)) damaged++;
+    }
+    assert.ok(damaged > 2);
+    upkeep.at(4).node.manner = "unreachable";
+    const healing = upkeep.at(0).service.heal(new AbortController().signal);
+    const lines = await whileRunning(upkeep, Array.fromAsync(healing));
+    assert.deepEqual(lines.at(-1), {
+      kind: "report",
+      nodesChecked: 5,
+      nodesDead: 1,
+      blocksRestored: damaged,
+      blocksLost: 0,
+    });
+    assert.ok(lines.slice(0, -1).every(({ kind }) => kind === "progress"));
+  }));
