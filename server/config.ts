@@ -68,7 +68,7 @@ export function resolveConfig(sources: ConfigSources): Config {
     tlsKey: absolute(values.tlsKey),
     dataRoot: join(sources.checkout, "data"),
   };
-  checkTogether(config, given);
+  checkTogether(config);
   return config;
 }
 
@@ -213,7 +213,7 @@ function acceptInvites(
   return { addresses, group, secrets };
 }
 
-function checkTogether(config: Config, given: GivenSettings): void {
+function checkTogether(config: Config): void {
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     throw badUse("Cannot serve HTTPS: tls-cert and tls-key must be given together", "tls-cert");
   }
@@ -222,8 +222,8 @@ function checkTogether(config: Config, given: GivenSettings): void {
   if (new Set(ports).size !== ports.length) {
     throw badUse("Cannot listen: port, p2p-port and line-port must differ", String(ports));
   }
-  if (config.edge && (given.p2pPort || given.linePort || given.data)) {
-    throw badUse("Cannot run as edge node: it has no p2p-port, line-port or data folder", "edge");
+  if (config.edge) {
+    throw badUse("Cannot run as edge node: this version has full nodes only", "edge");
   }
 }
 

@@ -156,10 +156,8 @@ async function readConfig(args: readonly string[]): Promise<Config> {
     checkout,
     readFile: (path) => readSettingsFile(path, args),
   });
-  if (!config.edge) {
-    const folder = config.data ?? join(config.dataRoot, config.name ?? "node-1");
-    await requireWritable(folder, { checkout, args });
-  }
+  const folder = config.data ?? join(config.dataRoot, config.name ?? "node-1");
+  await requireWritable(folder, { checkout, args });
   return config;
 }
 

@@ -160,7 +160,7 @@ function openPort(hostname: string, port: number): number | undefined {
 /** P2p addresses of nodes of the group under data/, once those that started earlier have some. */
 async function findNeighbours(config: Config, own: FolderInfo): Promise<readonly string[]> {
   const besideOthers = config.data === undefined || dirname(config.data) === config.dataRoot;
-  if (!besideOthers || config.edge) return [];
+  if (!besideOthers) return [];
   const deadline = performance.now() + neighbourWaitMs;
   while (true) {
     const others = (await holdersIn(config.dataRoot))

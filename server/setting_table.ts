@@ -212,7 +212,7 @@ export const settingTable = {
   public: toggle("public", "strangers may read blocks by CID"),
   control: oneOf("control", ["any", "self"], "who may stop, resize or send away this node"),
   noMdns: toggle("no-mdns", "do not look for nodes on the local network"),
-  edge: toggle("edge", "one HTTP port, memory only, no vote"),
+  edge: toggle("edge", "one HTTP port, memory only, no vote (not in this version)"),
   log: oneOf("log", ["text", "json"], "form of log lines"),
   logLevel: oneOf("log-level", ["info", "debug", "warn", "error"], "least level that is logged"),
   config: file("config", "settings file (default skyring.json)"),
