@@ -81,7 +81,10 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
     repair.lost(cid, bytes);
   });
   const store = createVerifiedStore(watched);
-  const ports = { self, ring: netmap, store, exchange, clock: systemClock };
+  const ports = {
+    ...{ self, ring: netmap, store, unchecked: blocks, exchange },
+    clock: systemClock,
+  };
   const inner = new InnerBlocks({
     ...{ catalog, store, workers },
     fetch: (cid, signal) => fetchBlock(ports, cid, { signal }),

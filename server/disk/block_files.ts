@@ -24,7 +24,6 @@ import {
   exists,
   pruneQuarantine,
   quarantineFile,
-  readFile,
   removeFile,
 } from "./block_folders.ts";
 import {
@@ -41,6 +40,7 @@ import {
   touchBlocks,
   verifyBlocks,
 } from "./block_index.ts";
+import { type BlockReader, createBlockReader } from "./block_reader.ts";
 import { reconcileBlocks } from "./block_recovery.ts";
 import { type BlockSpace, createBlockSpace } from "./block_space.ts";
 import { type BlockWriter, createBlockWriter } from "./block_writer.ts";
@@ -77,6 +77,7 @@ interface Parts {
   readonly paths: BlockPaths;
   readonly space: BlockSpace;
   readonly writer: BlockWriter;
+  readonly reader: BlockReader;
   readonly turns: KeyedTurns<Cid>;
   readonly now: () => number;
   nextSmall: number;
@@ -104,6 +105,7 @@ export async function openBlockFiles(options: BlockFilesOptions): Promise<BlockF
     paths,
     space: createBlockSpace({ ...options, reserve }),
     writer: createBlockWriter({ paths, database, place, placeBlocks, onFailed }),
+    reader: createBlockReader({ now: () => performance.now() }),
     turns: createKeyedTurns<Cid>(),
     now,
     nextSmall: lastSmallBlock(database) + 1,
@@ -238,7 +240,8 @@ async function readRow(
   const { cid, row, headroom } = wanted;
   if (row.place > 0) {
     try {
-      return await readFile(parts.paths.file(row.place, cid), { bytes: row.bytes, headroom });
+      const path = parts.paths.file(row.place, cid);
+      return await parts.reader.read({ path, bytes: row.bytes, headroom });
     } catch (thrown) {
       throw readError(cid, thrown);
     }

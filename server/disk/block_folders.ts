@@ -134,39 +134,3 @@ export async function pruneQuarantine(paths: BlockPaths): Promise<void> {
   }
 }
 
-/**
- * Reads a file of exactly `bytes` bytes behind `headroom` free ones.
- * @returns undefined when there is no such file; a shorter or longer one is `corrupt`
- */
-export async function readFile(
-  path: string,
-  size: { readonly bytes: number; readonly headroom: number },
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const file = await openToRead(path);
-  if (file === undefined) return undefined;
-  try {
-    // One byte more than expected, so that a file that is too long shows itself.
-    const room = new Uint8Array(size.headroom + size.bytes + 1);
-    let end = size.headroom;
-    while (end < room.length) {
-      const count = await file.read(room.subarray(end));
-      if (count === null) break;
-      end += count;
-    }
-    if (end === room.length - 1) return room.subarray(0, end);
-    throw new SkyringError("corrupt", `Cannot read ${path}: it has not ${size.bytes} bytes`, {
-      data: { file: path, bytes: size.bytes },
-    });
-  } finally {
-    file.close();
-  }
-}
-
-async function openToRead(path: string): Promise<Deno.FsFile | undefined> {
-  try {
-    return await Deno.open(path);
-  } catch (thrown) {
-    if (thrown instanceof Deno.errors.NotFound) return undefined;
-    throw thrown;
-  }
-}

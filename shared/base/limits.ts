@@ -156,6 +156,9 @@ export const putBatchesMax = 2;
 /** Puts waiting or under way, in blocks and in bytes; beyond them a put is refused as busy. */
 export const putsWaitingMax = 1_024;
 export const putsWaitingBytesMax = 64 * MiB;
+/** A read of a block longer than this sends the next ones to another thread: a slow disk. */
+export const readSlowMs = 5;
+export const readsAsideCount = 64;
 /** Bad blocks kept for inspection; the oldest go first. */
 export const quarantinedBlocksMax = 256;
 /** Block files in one folder, so that a restart after a crash lists few names. */
