@@ -98,8 +98,8 @@ export function createPool(ports: PoolPorts): Pool {
 
   return {
     async push(body, options) {
-      ports.assertRoom(options.contentLength);
       await refuseEarly(options);
+      ports.assertRoom(options.contentLength);
       const replicas = options.replicas ?? ports.replicas;
       const { contentLength, digests, signal } = options;
       const chunkBytes = options.chunkBytes ?? chunkBytesDefault;

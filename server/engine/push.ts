@@ -68,7 +68,7 @@ export interface BytesPushResult {
 
 /**
  * Stores a stream as a file's blocks.
- * @throws {SkyringError} short_body, digest_mismatch, too_few_copies, bad_request (more bytes
+ * @throws {SkyringError} short_body, digest_mismatch, too_few_copies, full, bad_request (more bytes
  * than announced), disk_failed; the body's own error; the signal's reason
  */
 export async function pushBytes(
@@ -272,7 +272,8 @@ class Push {
       await recount(this.#work);
     }
     const counted = weakest();
-    if (counted.least < this.#needed()) throw tooFewCopies(this.#needed(), counted.least);
+    const needed = this.#needed();
+    if (counted.least < needed) throw tooFewCopies(this.#work, { needed, have: counted.least });
     return counted;
   }
 

@@ -28,7 +28,8 @@ export interface CopyWork {
 
 /**
  * Places one block: resolves when `replicas` nodes confirmed it, or all that would take it did.
- * @throws {SkyringError} too_few_copies when even the minimum cannot be reached
+ * @throws {SkyringError} too_few_copies when even the minimum cannot be reached, full when the
+ * nodes that refused for want of room would have reached it
  */
 export async function placeBlock(
   work: CopyWork,
@@ -54,7 +55,7 @@ export async function placeBlock(
     const needed = copiesMinimum(ports.ring, replicas);
     if (have >= needed || signal.aborted) return;
     const pause = retryPausesMs[attempt];
-    if (pause === undefined) throw tooFewCopies(needed, have);
+    if (pause === undefined) throw tooFewCopies(work, { needed, have });
     await ports.clock.sleep(pause, signal);
     lanes.forgive((id) => ports.ring.isUsable(id));
   }
@@ -152,12 +153,18 @@ async function bytesOf(work: CopyWork, row: number): Promise<Uint8Array | undefi
 }
 
 /** The refusal of a push that cannot reach its copies. */
-export function tooFewCopies(needed: number, have: number): SkyringError {
-  return new SkyringError(
-    "too_few_copies",
-    `Cannot store file: ${have} of ${needed} copies of a block could be made`,
-    { data: { needed, have }, retriable: true },
-  );
+export function tooFewCopies(
+  { lanes }: Pick<CopyWork, "lanes">,
+  { needed, have }: { readonly needed: number; readonly have: number },
+): SkyringError {
+  const text = `Cannot store file: ${have} of ${needed} copies of a block could be made`;
+  const full = lanes.fullCount();
+  if (full > 0 && have + full >= needed) {
+    return new SkyringError("full", `${text}, ${full} nodes are full`, {
+      data: { needed, have, full },
+    });
+  }
+  return new SkyringError("too_few_copies", text, { data: { needed, have }, retriable: true });
 }
 
 /** Waits for all, then throws the first failure: nothing is left running behind an error. */

@@ -74,6 +74,11 @@ export class PushLanes {
     return this.#lanes.get(peer)?.out !== undefined;
   }
 
+  /** How many nodes refused a copy for want of room. */
+  fullCount(): number {
+    return [...this.#lanes.values()].filter(({ out }) => out === "full").length;
+  }
+
   /** Stores one copy; true once durable there, false when the node is out. @throws disk_failed */
   async send(peer: NodeId, flight: Flight): Promise<boolean> {
     const lane = this.#lane(peer);
