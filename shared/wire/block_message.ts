@@ -10,10 +10,10 @@
 // A CID travels as its 36 bytes: version 1, codec raw (0x55) or dag-pb (0x70), sha2-256 (0x12),
 // length 32, digest. Block bytes follow their header untouched: nothing serializes them.
 
-import { CID } from "multiformats/cid";
-import { asCid, type Cid } from "../base/ids.ts";
+import type { Cid } from "../base/ids.ts";
 import { blockBytesMax, haveCidsMax } from "../base/limits.ts";
 import type { BlockKind } from "../block/block_store.ts";
+import { cidToBytes, parseCidBytes } from "../block/cid.ts";
 
 /** Frame kinds of the block protocol. */
 export const blockFrame = {
@@ -36,30 +36,21 @@ export const putHeaderBytes = 1 + cidBytes;
 /** Largest payload of any frame of this protocol. */
 export const blockPayloadBytesMax = putHeaderBytes + blockBytesMax;
 
-const codecRaw = 0x55;
-const codecDagPb = 0x70;
-const hashSha256 = 0x12;
 const digestBytes = 32;
 
 /** What became of a put. */
 export type StoredOutcome = "ok" | "full" | "busy" | "refused";
 const storedOutcomes: readonly StoredOutcome[] = ["ok", "full", "busy", "refused"];
 
-/** The 36 bytes of a CID. @throws on text that is not a CIDv1 of the kinds above */
+/** The 36 bytes of a CID. @throws {AssertionError} on text that is not canonical */
 export function encodeCid(cid: Cid): Uint8Array {
-  const bytes = CID.parse(cid).bytes;
-  if (decodeCid(bytes) === undefined) throw new RangeError(`Cannot send CID: ${cid}`);
-  return bytes;
+  return cidToBytes(cid);
 }
 
 /** A CID from its 36 bytes, or undefined when they are anything else. @throws never */
 export function decodeCid(bytes: Uint8Array): Cid | undefined {
-  const known = bytes.length === cidBytes && bytes[0] === 1 &&
-    (bytes[1] === codecRaw || bytes[1] === codecDagPb) &&
-    bytes[2] === hashSha256 && bytes[3] === digestBytes;
-  if (!known) return undefined;
-  // A copy: the argument may be a view of a read buffer.
-  return asCid(CID.decode(bytes.slice()).toString());
+  const parsed = parseCidBytes(bytes);
+  return parsed.ok ? parsed.cid : undefined;
 }
 
 /** The sha2-256 digest inside the 36 bytes of a CID. @returns Uint8Array[32], a view */
