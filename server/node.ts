@@ -16,6 +16,7 @@ import { lineAddress } from "./line/line_address.ts";
 import type { Log } from "./log.ts";
 import { type NodeDisk, openNodeDisk } from "./node_disk.ts";
 import { makeEngines, type NodeEngines } from "./node_engines.ts";
+import { makeControl, type NodeControl } from "./node_control.ts";
 import { makeApp, makeLine } from "./node_faces.ts";
 import { makeNetwork, type NodeNetwork } from "./node_network.ts";
 import type { RunningNode } from "./node_process.ts";
@@ -33,6 +34,7 @@ interface NodeParts extends NodeOptions {
   readonly disk: NodeDisk;
   readonly network: NodeNetwork;
   readonly engines: NodeEngines;
+  readonly control: NodeControl;
   readonly workers: Workers;
   readonly view: NodeView;
   readonly events: EventHub;
@@ -42,6 +44,8 @@ interface NodeParts extends NodeOptions {
 }
 
 const viewEveryMs = 500;
+/** An end that takes longer than this is one all the same. */
+const endMsMax = 10_000;
 
 /** Opens and starts a node. @throws {SkyringError} corrupt, disk_failed, bad_setting, conflict */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
@@ -57,7 +61,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     log: options.log,
     onFailed: fail,
   });
-  const parts = await makeParts(options, { disk, fail }).catch(async (error) => {
+  const end = () => {
+    const late = new Promise((resolve) => setTimeout(resolve, endMsMax));
+    void Promise.race([stop(), late]).catch(fail).then(() => exit.resolve(0));
+  };
+  const parts = await makeParts(options, { disk, fail, end }).catch(async (error) => {
     await disk.stop();
     throw error;
   });
@@ -81,7 +89,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
 async function makeParts(
   options: NodeOptions,
-  given: { readonly disk: NodeDisk; readonly fail: (error: unknown) => void },
+  given: {
+    readonly disk: NodeDisk;
+    readonly fail: (error: unknown) => void;
+    readonly end: () => void;
+  },
 ): Promise<NodeParts> {
   const { config, seat, log } = options;
   const { disk, fail } = given;
@@ -92,8 +104,8 @@ async function makeParts(
   const shared = { ...options, disk, network, workers };
   const engines = await makeEngines({
     ...{ ...shared, prng },
-    assertWritable: () => assertWritable(view, network),
-    writable: () => view.maintains(),
+    assertWritable: () => assertWritable({ view, network, control }),
+    writable: () => view.maintains() && !control.handingOff(),
   });
   const view = createNodeView({
     name: seat.name,
@@ -107,12 +119,17 @@ async function makeParts(
     catalog: engines.catalog,
     sync: engines.sync,
     ...{ workers, wanted: engines.repair.view, now: Date.now },
+    leaving: () => control.leaving() !== "no",
+    clockFault: () => control.clock.fault(),
     http: () => reach.http,
     line: () => reach.line,
   });
   const events = createEventHub({ boot: disk.identity.bootId, now: Date.now });
-  network.serve(makeApp({ ...shared, engines, view, events, http: () => reach.http }));
-  return { ...shared, engines, view, events, reach, fail };
+  const faces = { ...shared, engines, view, events };
+  const nodes = () => view.nodes();
+  const control = makeControl({ ...faces, nodes, end: given.end });
+  network.serve(makeApp({ ...faces, control, http: () => reach.http }));
+  return { ...faces, control, reach, fail };
 }
 
 /** Starts everything; what must be stopped is pushed to `stopping` as it starts. */
@@ -137,7 +154,9 @@ async function startParts(parts: NodeParts, stopping: (() => unknown)[]): Promis
   const salt = [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const founds = saved === undefined && seat.join.length === 0;
-  agreement.start({ kind: founds ? "found" : "join", capacity, zone: seat.zone, salt });
+  const kind = founds ? "found" : "join";
+  const leaving = parts.control.leaving() === "proposed";
+  agreement.start(leaving ? { kind: "leave" } : { kind, capacity, zone: seat.zone, salt });
   stopping.push(() => agreement.stop());
   stopping.push(async () => {
     await workers.stop();
@@ -146,6 +165,8 @@ async function startParts(parts: NodeParts, stopping: (() => unknown)[]): Promis
   });
   await startLoops(parts);
   await startLine(parts, stopping);
+  stopping.push(() => parts.control.stop());
+  parts.control.start();
   const timer = setInterval(() => refresh(parts), viewEveryMs);
   stopping.push(() => clearInterval(timer), () => parts.events.stop());
   parts.log.info("node_started", {
@@ -196,6 +217,7 @@ function connect(parts: NodeParts): void {
     if (event.kind === "refused") log.warn("peer_refused", { ...event });
     if (event.kind === "copied_identity") fail(copied(parts, event.address));
     if (event.kind === "admitted") engines.sync.wake();
+    if (event.kind === "admitted") parts.control.clock.wake();
   });
   netmap.onEvent((event) => {
     if (event.kind === "profile") engines.mesh.wake();
@@ -233,10 +255,14 @@ function refresh({ view, network, events, log }: NodeParts): void {
   network.swim.setProfile(view.profile());
 }
 
-function assertWritable(view: NodeView, { agreement }: NodeNetwork): void {
+function assertWritable(
+  { view, network: { agreement }, control }: Pick<NodeParts, "view" | "network" | "control">,
+): void {
   const ready = view.ready();
   if (ready.ready) return;
-  const code = agreement.status().readOnly ? "read_only" : "not_ready";
+  const { readOnly, member } = agreement.status();
+  if (member && !readOnly) control.clock.assertRight();
+  const code = readOnly ? "read_only" : "not_ready";
   throw new SkyringError(code, `Cannot change files: ${ready.reason}`, { retriable: true });
 }
 

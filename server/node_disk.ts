@@ -5,14 +5,17 @@ import { join } from "node:path";
 import { SkyringError } from "../shared/base/errors.ts";
 import { addressMigrations } from "./disk/address_book.ts";
 import { type BlockFiles, openBlockFiles } from "./disk/block_files.ts";
+import { capacityAtStart, capacityMigrations } from "./disk/capacity_row.ts";
 import { blockMigrations } from "./disk/block_index.ts";
 import { catalogMigrations } from "./disk/catalog_table.ts";
 import { type Database, openDatabase } from "./disk/database.ts";
+import { emptyIfDeparted } from "./disk/departed.ts";
 import { freeBytes } from "./disk/disk_space.ts";
 import type { Identity } from "./disk/identity.ts";
 import { registerMigrations } from "./disk/register_rows.ts";
 import { rosterMigrations } from "./disk/roster_table.ts";
 import { beginStart } from "./disk/start_count.ts";
+import { jobMigrations } from "./engine/jobs.ts";
 import { clockMigrations } from "./engine/records.ts";
 import type { Log } from "./log.ts";
 
@@ -39,6 +42,7 @@ const diskReserveShare = 0.05;
 /** Opens everything under a locked data folder. @throws {SkyringError} corrupt, disk_failed */
 export async function openNodeDisk(options: NodeDiskOptions): Promise<NodeDisk> {
   const { folder, onFailed, now, log } = options;
+  if (await emptyIfDeparted(folder)) log.warn("folder_emptied", { folder, why: "its node left" });
   const database = await openDatabase({
     path: join(folder, "skyring.db"),
     migrations: [
@@ -48,6 +52,8 @@ export async function openNodeDisk(options: NodeDiskOptions): Promise<NodeDisk> 
       registerMigrations,
       addressMigrations,
       clockMigrations,
+      capacityMigrations,
+      jobMigrations,
     ],
     onFailed,
   });
@@ -57,7 +63,7 @@ export async function openNodeDisk(options: NodeDiskOptions): Promise<NodeDisk> 
     const root = join(folder, "blocks");
     const blocks = await openBlockFiles({
       ...{ database, root, now, onFailed },
-      capacityBytes: options.capacityBytes,
+      capacityBytes: capacityAtStart(database, options.capacityBytes),
     });
     boundCapacity(blocks, options);
     const stop = async () => {
@@ -71,11 +77,17 @@ export async function openNodeDisk(options: NodeDiskOptions): Promise<NodeDisk> 
   }
 }
 
+/** Most that a node can offer on its disk, in bytes. @throws as statfs */
+export function possibleCapacity(blocks: Pick<BlockFiles, "use">, folder: string): number {
+  const room = Math.floor(freeBytes(folder) * (1 - diskReserveShare));
+  return blocks.use().blockBytes + room;
+}
+
 /** Never more than the disk has: free bytes less a reserve, beside what is stored already. */
 function boundCapacity(blocks: BlockFiles, options: NodeDiskOptions): void {
-  const room = Math.floor(freeBytes(options.folder) * (1 - diskReserveShare));
-  const possible = blocks.use().blockBytes + room;
-  if (possible >= options.capacityBytes) return;
+  const asked = blocks.use().capacityBytes;
+  const possible = possibleCapacity(blocks, options.folder);
+  if (possible >= asked) return;
   blocks.resize(possible);
-  options.log.warn("capacity_bounded", { asked: options.capacityBytes, possible });
+  options.log.warn("capacity_bounded", { asked, possible });
 }

@@ -16,6 +16,7 @@ import { createNodeLine } from "./line/node_line.ts";
 import type { Log } from "./log.ts";
 import type { Host } from "./net/host.ts";
 import type { NodeDisk } from "./node_disk.ts";
+import type { NodeControl } from "./node_control.ts";
 import type { NodeEngines } from "./node_engines.ts";
 import type { NodeNetwork } from "./node_network.ts";
 import { type NodeView, version } from "./node_view.ts";
@@ -28,6 +29,7 @@ export interface NodeFacesOptions {
   readonly disk: NodeDisk;
   readonly network: NodeNetwork;
   readonly engines: NodeEngines;
+  readonly control: NodeControl;
   readonly workers: Workers;
   readonly view: NodeView;
   readonly events: EventHub;
@@ -64,7 +66,11 @@ export function makeApp(options: NodeFacesOptions): App {
     invite: () => Promise.resolve(inviteOf(options)),
     wanted: (after, limit) => engines.repair.wantedPage(after, limit),
     holds: (cid) => disk.blocks.has(cid),
+    fileCount: () => engines.catalog.count("file"),
     shareKey: shareKeyOf(options),
+    nodeActions: options.control.actions,
+    lookup: (key, cid) => options.control.lookup(key, cid),
+    heal: (signal) => engines.repair.heal(signal),
     ...(config.public
       ? { providers: (cid, signal) => providersOf(network.host, cid, signal) }
       : {}),
@@ -74,7 +80,7 @@ export function makeApp(options: NodeFacesOptions): App {
 
 /** The line protocol of a node; undefined when no port was asked for. */
 export function makeLine(
-  { config, seat, log, network, engines, view }: Omit<NodeFacesOptions, "http">,
+  { config, seat, log, network, engines, view }: Omit<NodeFacesOptions, "http" | "control">,
 ): LineServer | undefined {
   if (seat.linePort === undefined) return undefined;
   const beyond = !isLoopback(config.lineHost);

@@ -35,6 +35,10 @@ export interface NodeViewOptions {
   readonly workers: Workers;
   readonly wanted: WantedView;
   readonly now: () => number;
+  /** Whether this node was told to leave. */
+  readonly leaving: () => boolean;
+  /** What is wrong with the clock, in plain words. */
+  readonly clockFault: () => string | undefined;
   /** HTTP base URL and line address; null until they listen. */
   readonly http: () => string | null;
   readonly line: () => string | null;
@@ -88,6 +92,8 @@ export function createNodeView(options: NodeViewOptions): NodeView {
     if (options.netmap.paused()) return no("this node was paused and compares with others first");
     if (agreed.arriving > 0) return no(`registers of ${agreed.arriving} slots are being read`);
     if (!options.sync.synced) return no("the catalog is being fetched");
+    const fault = options.clockFault();
+    if (fault !== undefined) return no(fault);
     return { ready: true };
   };
 
@@ -118,7 +124,7 @@ function factsOf(options: NodeViewOptions): PhaseFacts {
     peers: options.network.connected().length,
     members: agreed.roster?.members.length ?? 0,
     isMember: agreed.member,
-    leaving: false,
+    leaving: options.leaving(),
     council: {
       answering: council.filter((id) => options.netmap.isUsable(id)).length,
       size: council.length,

@@ -39,6 +39,8 @@ export interface ControlOptions {
   readonly obey: (order: Order) => Promise<ControlReply>;
   readonly turnOf: (from: NodeId) => boolean;
   readonly jobs: () => readonly JobSnapshot[];
+  /** Removes what nothing references here. @throws {SkyringError} why not */
+  readonly collect: () => Promise<{ readonly blocks: number; readonly freedBytes: number }>;
   /** News of a job on another node. Must not throw. */
   readonly onTold: (job: JobSnapshot) => void;
 }
@@ -133,6 +135,8 @@ export class Control {
           kind: "jobs",
           jobs: jobs().filter(({ id }) => request.id === null || id === request.id),
         };
+      case "collect":
+        return this.#options.collect().then((done) => ({ kind: "collected", ...done }));
       case "told":
         if (request.job.node === from) this.note(request.job);
         return { kind: "done" };

@@ -12,7 +12,9 @@ import { routeFiles } from "./files.ts";
 import { routeHealth } from "./health.ts";
 import { routeIpfs } from "./ipfs.ts";
 import { loginPage, routeLogin } from "./login.ts";
+import { routeJobs } from "./jobs.ts";
 import { createRequestCounter, routeMetrics } from "./metrics.ts";
+import { routeNodeActions } from "./node_actions.ts";
 import { routeNodes } from "./nodes.ts";
 import { routeOpenapi } from "./openapi.ts";
 import { problemResponse } from "./problems.ts";
@@ -40,6 +42,8 @@ export function createApp(services: Services): App {
   routeHealth(app, services);
   routeMetrics(app, { services, counter });
   routeNodes(app, services);
+  routeNodeActions(app, services);
+  routeJobs(app, services);
   routeRing(app, services);
   routeFiles(app, services);
   routeBlocks(app, services);

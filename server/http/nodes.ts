@@ -46,8 +46,8 @@ function routeWorkers(app: App, workers: WorkerControl): void {
   });
 }
 
-/** A list held in memory, in key order, so that a cursor survives changes. */
-function listOf<Item>(
+/** A page of a list held in memory, in key order, so that a cursor survives changes. @throws as pageOf() */
+export function listOf<Item>(
   items: readonly Item[],
   options: { readonly url: string; readonly keyOf: (item: Item) => string },
 ): Response {

@@ -4,6 +4,9 @@
 
 import type { Cid } from "../../shared/base/ids.ts";
 import type { NodeSnapshot, StatusSnapshot, WorkerSnapshot } from "../../shared/status.ts";
+import type { HealLine } from "../engine/heal.ts";
+import type { Lookup } from "../engine/lookup.ts";
+import type { NodeActions } from "../engine/node_actions.ts";
 import type { Pool } from "../engine/pool.ts";
 import type { PeerInfo } from "../net/network.ts";
 import type { HttpLog } from "./adapter.ts";
@@ -99,6 +102,12 @@ export interface Services {
   readonly providers?: (cid: Cid, signal: AbortSignal) => Promise<readonly Provider[]>;
   /** 32 bytes that all nodes of the group share and nobody else knows: signs share links. */
   readonly shareKey?: Uint8Array;
+  /** What operators do to nodes; and jobs. */
+  readonly nodeActions?: NodeActions;
+  /** Where a key belongs; `cid` is the key as a CID, when it is one. */
+  readonly lookup?: (key: string, cid: Cid | undefined) => Promise<Lookup>;
+  /** Checks and repairs the whole pool; the last line is the report. */
+  readonly heal?: (signal: AbortSignal) => AsyncIterable<HealLine>;
   /** Families beside those made of the status and of HTTP itself. */
   readonly metrics?: () => readonly MetricFamily[];
 }

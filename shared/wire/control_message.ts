@@ -33,7 +33,9 @@ export type ControlRequest =
   | { readonly kind: "cancel"; readonly id: string }
   /** News of a job of the asker. */
   | { readonly kind: "told"; readonly job: JobSnapshot }
-  | { readonly kind: "time" };
+  | { readonly kind: "time" }
+  /** Remove now what nothing references. */
+  | { readonly kind: "collect" };
 
 export type ControlReply =
   | { readonly kind: "plan"; readonly plan: MovePlan }
@@ -42,6 +44,7 @@ export type ControlReply =
   | { readonly kind: "turn"; readonly free: boolean }
   | { readonly kind: "time"; readonly at: number }
   | { readonly kind: "done" }
+  | { readonly kind: "collected"; readonly blocks: number; readonly freedBytes: number }
   | {
     readonly kind: "refused";
     readonly code: ErrorCode;
@@ -122,6 +125,7 @@ const request = v.variant("kind", [
   v.strictObject({ kind: v.literal("cancel"), id: jobId }),
   v.strictObject({ kind: v.literal("told"), job }),
   v.strictObject({ kind: v.literal("time") }),
+  v.strictObject({ kind: v.literal("collect") }),
 ]);
 
 const dataValue = v.union([
@@ -144,6 +148,7 @@ const reply = v.variant("kind", [
   v.strictObject({ kind: v.literal("turn"), free: flag }),
   v.strictObject({ kind: v.literal("time"), at: whole }),
   v.strictObject({ kind: v.literal("done") }),
+  v.strictObject({ kind: v.literal("collected"), blocks: whole, freedBytes: whole }),
   v.strictObject({
     kind: v.literal("refused"),
     code: v.picklist(codes),

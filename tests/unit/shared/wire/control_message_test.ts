@@ -57,6 +57,7 @@ const requests: readonly ControlRequest[] = [
   { kind: "cancel", id: job.id },
   { kind: "told", job },
   { kind: "time" },
+  { kind: "collect" },
 ];
 
 const replies: readonly ControlReply[] = [
@@ -66,6 +67,7 @@ const replies: readonly ControlReply[] = [
   { kind: "turn", free: false },
   { kind: "time", at: 1_700_000_000_000 },
   { kind: "done" },
+  { kind: "collected", blocks: 3, freedBytes: 900 },
   { kind: "refused", code: "conflict", message: "Cannot leave", data: { below: 3, ids: ["a"] } },
 ];
 
