@@ -15,15 +15,20 @@ export function routeLogin(app: App, services: Services): void {
   app.get("/login", () => loginPage(200));
   app.post("/login", async (context) => {
     const request = context.req.raw;
-    const body = new TextDecoder().decode(await readSmall(request, loginBytesMax));
-    return logIn(tokenOf(request.headers, body), { headers: request.headers, services });
+    return logIn(await readLogin(request), { headers: request.headers, services });
   });
+}
+
+/** The token in a login's body, "" when there is none. @throws {SkyringError} bad_request, too_large */
+export async function readLogin(request: Request): Promise<string> {
+  const body = new TextDecoder().decode(await readSmall(request, loginBytesMax));
+  return tokenOf(request.headers, body);
 }
 
 /** 303 to `/` with the session cookie. @throws {SkyringError} unauthorized */
 export function logIn(
   given: string,
-  options: { readonly headers: Headers; readonly services: Services },
+  options: { readonly headers: Headers; readonly services: Pick<Services, "config"> },
 ): Response {
   const { config } = options.services;
   // Without a token there is nothing to log in to, and nothing to refuse.

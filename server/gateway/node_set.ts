@@ -1,0 +1,238 @@
+// The nodes that a gateway knows: those given, and those that their netmaps name. Each is asked
+// whether it is ready, and one of them for the netmap, again and again. Nothing is stored: a
+// gateway that starts anew finds out the same.
+//
+// Invariants: a node is chosen only while it answers and no netmap calls it dead, ready ones
+// first; `gone` aborts when a node has not answered several polls in a row, so that nothing waits
+// for it longer. A loopback address is believed only of a node on loopback: told by another
+// machine it would name something else here.
+
+import * as v from "valibot";
+import { messageOf } from "../../shared/base/errors.ts";
+import {
+  gatewayGonePolls,
+  gatewayNodesMax,
+  gatewayPollMs,
+  gatewayPollTimeoutMs,
+} from "../../shared/base/limits.ts";
+import { isLoopback } from "../seat.ts";
+
+/** One node as the gateway sees it. */
+export interface KnownNode {
+  /** HTTP origin, without a slash at its end. */
+  readonly base: string;
+  /** Given at the start: never forgotten. */
+  readonly given: boolean;
+  readonly answers: boolean;
+  readonly ready: boolean;
+  /** What the netmap says; undefined before one names it. */
+  readonly state: string | undefined;
+  /** Requests under way. */
+  readonly active: number;
+  /** Aborts when it has not answered for a while; replaced when it answers again. */
+  readonly gone: AbortSignal;
+}
+
+interface Entry {
+  readonly base: string;
+  readonly given: boolean;
+  answers: boolean;
+  ready: boolean;
+  state: string | undefined;
+  active: number;
+  failures: number;
+  leaving: AbortController;
+  readonly gone: AbortSignal;
+}
+
+export interface NodeSetOptions {
+  /** Origins. */
+  readonly given: readonly string[];
+  /** Shown to nodes with the gateway's own questions, never with those of clients. */
+  readonly token: string | null;
+  readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly pollMs?: number;
+}
+
+const netmapSchema = v.object({
+  items: v.array(v.object({ http: v.nullish(v.string()), state: v.string() })),
+});
+
+/** What is wanted of a node. */
+export interface Choice {
+  /** True: the least busy one; false: always the same one while it can be used. */
+  readonly spread: boolean;
+  readonly except: ReadonlySet<KnownNode>;
+}
+
+export class NodeSet {
+  readonly #options: NodeSetOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #stopping = new AbortController();
+  #polling: Promise<void> = Promise.resolve();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #turn = 0;
+
+  constructor(options: NodeSetOptions) {
+    this.#options = options;
+    for (const base of options.given) this.#add(base, true);
+  }
+
+  /** Asks once, then again and again. Resolves after the first answers. @throws never */
+  async start(): Promise<void> {
+    await this.poll();
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#stopping.abort();
+    for (const entry of this.#entries.values()) entry.leaving.abort();
+    await this.#polling;
+  }
+
+  /** Asks every node now. @throws never */
+  poll(): Promise<void> {
+    this.#polling = this.#polling.then(() =>
+      this.#stopping.signal.aborted ? undefined : this.#round()
+    );
+    return this.#polling;
+  }
+
+  /** The node to ask; undefined when none is left that answers. @throws never */
+  choose(choice: Choice): KnownNode | undefined {
+    const left = [...this.#entries.values()].filter((entry) =>
+      !choice.except.has(entry) && entry.answers && entry.state !== "left"
+    );
+    const usable = left.filter(({ ready, state }) => ready && state !== "dead");
+    // Those that are not ready still read, and say themselves why they do not write.
+    const candidates = usable.length > 0 ? usable : left;
+    if (!choice.spread) return candidates.sort((a, b) => a.base < b.base ? -1 : 1)[0];
+    const least = Math.min(...candidates.map(({ active }) => active));
+    const idle = candidates.filter(({ active }) => active === least);
+    return idle[this.#turn++ % Math.max(1, idle.length)];
+  }
+
+  /** Counts a request at a node until the returned function is called. */
+  occupy(node: KnownNode): () => void {
+    const entry = this.#entries.get(node.base);
+    if (entry === undefined) return () => undefined;
+    entry.active += 1;
+    let open = true;
+    return () => {
+      if (open) entry.active -= 1;
+      open = false;
+    };
+  }
+
+  /** A connection to it failed: it is passed over until it answers a poll. */
+  failed(node: KnownNode): void {
+    const entry = this.#entries.get(node.base);
+    if (entry !== undefined) entry.answers = false;
+  }
+
+  /** Whether an origin is that of a node. */
+  hasOrigin(origin: string): boolean {
+    return this.#entries.has(origin);
+  }
+
+  all(): readonly KnownNode[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Whether some node answers and is ready. */
+  get ready(): boolean {
+    return this.all().some(({ answers, ready, state }) => answers && ready && state !== "dead");
+  }
+
+  #add(base: string, given: boolean): void {
+    if (this.#entries.has(base) || this.#entries.size >= gatewayNodesMax) return;
+    const entry: Entry = {
+      ...{ base, given, answers: false, ready: false, state: undefined, active: 0, failures: 0 },
+      leaving: new AbortController(),
+      get gone() {
+        return this.leaving.signal;
+      },
+    };
+    this.#entries.set(base, entry);
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(async () => {
+      await this.poll();
+      if (!this.#stopping.signal.aborted) this.#schedule();
+    }, this.#options.pollMs ?? gatewayPollMs);
+  }
+
+  async #round(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map((entry) => this.#ask(entry)));
+    const teller = this.choose({ spread: true, except: new Set() });
+    if (teller === undefined) return;
+    const learned = await this.#netmapOf(teller);
+    if (learned === undefined) return;
+    const fresh = [...learned.keys()].filter((base) => !this.#entries.has(base));
+    for (const base of fresh) this.#add(base, false);
+    for (const [base, entry] of this.#entries) {
+      entry.state = learned.get(base);
+      if (!entry.given && !learned.has(base) && !entry.answers) this.#entries.delete(base);
+    }
+    await Promise.all(fresh.flatMap((base) => {
+      const entry = this.#entries.get(base);
+      return entry === undefined ? [] : [this.#ask(entry)];
+    }));
+  }
+
+  async #ask(entry: Entry): Promise<void> {
+    try {
+      const response = await this.#fetch(`${entry.base}/ready`);
+      await response.body?.cancel();
+      // Anything else that listens there is no node.
+      entry.answers = response.headers.has("skyring-version");
+      entry.ready = response.status === 200;
+      if (!entry.answers) return;
+      entry.failures = 0;
+      if (entry.leaving.signal.aborted) entry.leaving = new AbortController();
+    } catch (error) {
+      entry.answers = false;
+      entry.failures += 1;
+      if (entry.failures === 1) this.#log("gateway_node_silent", entry, error);
+      if (entry.failures >= gatewayGonePolls) entry.leaving.abort();
+    }
+  }
+
+  async #netmapOf(node: KnownNode): Promise<Map<string, string> | undefined> {
+    try {
+      const { token } = this.#options;
+      const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+      const response = await this.#fetch(`${node.base}/api/nodes?limit=1000`, headers);
+      const { items } = v.parse(netmapSchema, await response.json());
+      const near = isLoopback(new URL(node.base).hostname);
+      const learned = new Map<string, string>();
+      for (const { http, state } of items) {
+        if (http === null || http === undefined || !URL.canParse(http)) continue;
+        const { origin, hostname } = new URL(http);
+        if (near || !isLoopback(hostname)) learned.set(origin, state);
+      }
+      return learned;
+    } catch (error) {
+      this.#log("gateway_netmap_failed", node, error);
+      return undefined;
+    }
+  }
+
+  async #fetch(url: string, headers: Record<string, string> = {}): Promise<Response> {
+    return await fetch(url, {
+      headers,
+      redirect: "error",
+      signal: AbortSignal.any([
+        this.#stopping.signal,
+        AbortSignal.timeout(gatewayPollTimeoutMs),
+      ]),
+    });
+  }
+
+  #log(event: string, node: { readonly base: string }, error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#options.log(event, { node: node.base, error: messageOf(error) });
+  }
+}

@@ -1,0 +1,183 @@
+// One request to one node over node:http, which, other than fetch, announces the length of a
+// stream and tells what became of it: whether the node was reached at all, and whether the whole
+// body was sent. That decides what may be asked again elsewhere.
+
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { request as tlsRequest } from "node:https";
+import { messageOf } from "../../shared/base/errors.ts";
+import type { KnownNode } from "./node_set.ts";
+
+/** A body that can be sent again, one that cannot, or none. */
+export type UpstreamBody =
+  | { readonly kind: "none" }
+  | { readonly kind: "held"; readonly bytes: Uint8Array }
+  | {
+    readonly kind: "stream";
+    readonly stream: ReadableStream<Uint8Array>;
+    /** The client waits for consent: it is asked for, and reading begins when it came. */
+    readonly consent: boolean;
+  };
+
+export interface UpstreamRequest {
+  readonly method: string;
+  /** Path with query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: UpstreamBody;
+  readonly signal: AbortSignal;
+  /** How long headers are waited for; undefined: as long as the node answers polls. */
+  readonly headersMs?: number;
+}
+
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly message: IncomingMessage;
+}
+
+/** What a broken request has surely not done. */
+export type Broken = "not_reached" | "body_unsent" | "unanswered";
+
+export class UpstreamFailure extends Error {
+  override readonly name = "UpstreamFailure";
+  readonly broken: Broken;
+
+  constructor(broken: Broken, cause: unknown) {
+    super(messageOf(cause), { cause });
+    this.broken = broken;
+  }
+}
+
+/** Sends a request. Resolves with its answer's headers. @throws {UpstreamFailure} */
+export function ask(node: KnownNode, options: UpstreamRequest): Promise<UpstreamAnswer> {
+  const send = node.base.startsWith("https:") ? tlsRequest : httpRequest;
+  const { body, headersMs } = options;
+  const consent = body.kind === "stream" && body.consent;
+  const request = send(node.base + options.path, {
+    method: options.method,
+    headers: { ...options.headers, ...(consent ? { expect: "100-continue" } : {}) },
+    // A kept connection that the node has just closed would look like a request that it broke.
+    agent: false,
+  });
+  const progress: { broken: Broken } = { broken: "not_reached" };
+  const signal = AbortSignal.any([options.signal, node.gone]);
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown) => {
+      finish();
+      request.destroy();
+      reject(new UpstreamFailure(progress.broken, cause));
+    };
+    const abort = () => fail(signal.reason);
+    const timer = headersMs === undefined
+      ? undefined
+      : setTimeout(() => fail(new Error("it sent no headers")), headersMs);
+    const finish = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    };
+    request.on("error", fail);
+    request.on("close", () => fail(new Error("it closed the connection")));
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort);
+    request.on("response", (message: IncomingMessage) => {
+      finish();
+      follow(message, request, signal);
+      resolve({ status: message.statusCode ?? 502, headers: headersOf(message), message });
+    });
+    sendBody(request, { body, consent, progress }).catch(fail);
+  });
+}
+
+/** Breaks the answer's body when its client leaves or its node is gone. */
+function follow(message: IncomingMessage, request: ClientRequest, signal: AbortSignal): void {
+  const abort = () => {
+    message.destroy(new Error("Cannot go on: the node is gone"));
+    request.destroy();
+  };
+  if (signal.aborted) return abort();
+  signal.addEventListener("abort", abort);
+  message.once("close", () => signal.removeEventListener("abort", abort));
+  message.on("error", () => request.destroy()); // reported to who reads it
+}
+
+async function sendBody(
+  request: ClientRequest,
+  given: {
+    readonly body: UpstreamBody;
+    readonly consent: boolean;
+    readonly progress: { broken: Broken };
+  },
+): Promise<void> {
+  const { body, progress } = given;
+  let answered = false;
+  request.once("response", () => answered = true);
+  const reached = connected(request);
+  if (given.consent) request.flushHeaders();
+  if (body.kind === "none") request.end();
+  if (body.kind === "held") request.end(body.bytes);
+  await reached;
+  progress.broken = body.kind === "stream" ? "body_unsent" : "unanswered";
+  if (body.kind !== "stream") return;
+  if (given.consent) await first(request, ["continue", "response", "close"]);
+  const reader = body.stream.getReader();
+  try {
+    while (!answered && !request.destroyed) {
+      const { done, value } = await reader.read();
+      if (done) {
+        progress.broken = "unanswered";
+        request.end();
+        return;
+      }
+      if (!request.write(value)) await first(request, ["drain", "response", "close"]);
+    }
+  } finally {
+    reader.cancel().catch(() => undefined); // what broke it is known already
+  }
+}
+
+function connected(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    request.once("close", resolve);
+    request.once("socket", (socket) => {
+      if (!socket.connecting) resolve();
+      else socket.once("connect", () => resolve());
+    });
+  });
+}
+
+function first(request: ClientRequest, events: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of events) request.off(event, done);
+      resolve();
+    };
+    for (const event of events) request.on(event, done);
+  });
+}
+
+function headersOf(message: IncomingMessage): Headers {
+  const headers = new Headers();
+  const { rawHeaders } = message;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
+  }
+  return headers;
+}
+
+/** A body's bytes as they are asked for. @throws when it ends before its end */
+export async function* bytesOf(message: IncomingMessage): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  try {
+    for await (const chunk of message) {
+      const bytes = chunk as Uint8Array;
+      length += bytes.length;
+      yield bytes;
+    }
+  } finally {
+    message.destroy();
+  }
+  const announced = message.headers["content-length"];
+  if (!message.complete || (announced !== undefined && Number(announced) !== length)) {
+    throw new Error("Cannot read body: the node broke off");
+  }
+}
