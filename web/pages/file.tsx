@@ -14,7 +14,6 @@ import { cliCommand, counted, whole } from "./words.ts";
 /** The whole page. */
 export function FilePage({ view, frame }: { readonly view: FileView; readonly frame: FrameView }) {
   const { file } = view;
-  const cut = file.name.lastIndexOf("/") + 1;
   return (
     <Frame view={frame} title={file.name} page="files">
       <main id="main" class="main on-page">
@@ -25,19 +24,6 @@ export function FilePage({ view, frame }: { readonly view: FileView; readonly fr
             </p>
           </Notice>
         )}
-        <div class="head head-file">
-          <div>
-            <Crumbs name={file.name} />
-            <p class="file-name" title={file.name}>{file.name.slice(cut)}</p>
-          </div>
-          <div class="acts">
-            <a class="btn btn-main" href={downloadHref(file.name)}>Download</a>
-            <a class="btn" href="#rename" data-sheet="rename">Rename…</a>
-            <a class="btn" href="#copy" data-sheet="copy">Copy…</a>
-            <a class="btn" href="#copies" data-sheet="copies">Copies…</a>
-            <a class="btn btn-risk" href="#delete" data-sheet="delete">Delete…</a>
-          </div>
-        </div>
         <Live part={partOf(view)} seconds={5}>
           <FilePart view={view} />
         </Live>
@@ -60,33 +46,50 @@ function partOf({ file, from }: FileView): string {
 
 /** What a poll brings. */
 export function FilePart({ view }: { readonly view: FileView }) {
+  const { file } = view;
   return (
     <>
-      <h1 class="file-says">{fileSentence(view)}</h1>
+      <div class="head">
+        <div>
+          <Crumbs name={file.name} />
+          <h1>{fileSentence(view)}</h1>
+        </div>
+        <div class="acts">
+          <a class="btn btn-main" href={downloadHref(file.name)}>Download</a>
+          <a class="btn" href="#rename" data-sheet="rename">Rename…</a>
+          <a class="btn" href="#copy" data-sheet="copy">Copy…</a>
+          <a class="btn" href="#copies" data-sheet="copies">Copies…</a>
+          <a class="btn btn-risk" href="#delete" data-sheet="delete">Delete…</a>
+        </div>
+      </div>
       <Pieces view={view} />
     </>
   );
 }
 
-function fileSentence({ file, pieces, nodes, from }: FileView): string {
+function fileSentence({ file, pieces, nodes }: FileView): string {
+  const name = file.name.slice(file.name.lastIndexOf("/") + 1);
   const due = Math.min(file.replicas.wanted, Math.max(1, nodes.size));
   const copies = pieces.map(({ holders }) => holders.length);
   const none = copies.filter((count) => count === 0).length;
   const short = copies.filter((count) => count < due).length;
-  const all = pieces.length === file.blocks;
-  const shown = all
-    ? `${counted(file.blocks, "block")}`
-    : `the ${whole(pieces.length)} blocks shown`;
-  const scope = all || from >= 0 ? shown : "";
-  if (none > 0) return `It cannot be read whole: no copy of ${none} of ${scope} answers.`;
-  if (short > 0) {
-    return `It can be read everywhere. ${whole(short)} of ${scope} are short of a copy.`;
+  const shown = whole(pieces.length);
+  const scope = pieces.length === file.blocks ? `its ${shown}` : `the ${shown} shown`;
+  const blocks = pieces.length === 1 ? "block" : "blocks";
+  if (none > 0) {
+    return `${name} cannot be read whole: no copy of ${whole(none)} of ${scope} ${blocks} answers.`;
   }
+  if (short > 0) {
+    return `${name} can be read everywhere. ${whole(short)} of ${scope} ${blocks} ` +
+      `${short === 1 ? "is" : "are"} short of a copy.`;
+  }
+  const each = pieces.length === 1 ? "its one block has" : `all of ${scope} ${blocks} have`;
   const few = due < file.replicas.wanted
-    ? ` Asked for ${file.replicas.wanted}: add ${counted(file.replicas.wanted - due, "node")}.`
+    ? ` ${file.replicas.wanted} are asked for: add ${counted(file.replicas.wanted - due, "node")}.`
     : "";
-  const each = pieces.length === 1 ? "Its one block has" : `All of ${scope} have`;
-  return `${each} ${due === 1 ? "a copy" : `${due} copies`}.${few}`;
+  return `${name} ${due === 1 ? "can be read" : "is safe"}: ${each} ${
+    due === 1 ? "a copy" : `${due} copies`
+  }.${few}`;
 }
 
 function Crumbs({ name }: { readonly name: string }) {
@@ -177,7 +180,7 @@ function About({ view }: { readonly view: FileView }) {
         <dt>Changed</dt>
         <dd>
           <Ago at={file.modifiedAt} now={view.now} /> through{" "}
-          {nodes.get(file.writer)?.name ?? `${file.writer.slice(0, 12)}…`}
+          {nodes.get(file.writer)?.name ?? file.writer}
         </dd>
         <dt>Root</dt>
         <dd>
