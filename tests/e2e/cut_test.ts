@@ -73,8 +73,8 @@ async function readOnly(nodes: readonly NodeChild[]): Promise<void> {
     await until(`${node.name} to be read-only`, async () => {
       const { status } = await put(node, "cut/refused", { body: "never" });
       assert.equal(status, 503);
-      const { roster } = await node.json("/api/status");
-      return roster.readOnly === true;
+      const { writable, phase } = await node.json("/api/status");
+      return writable === false && phase.phase === "read-only";
     }, { withinMs: 40_000 });
   }
 }

@@ -10,7 +10,7 @@ import { delay, until } from "./until.ts";
 export const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 /** Longest start of a node on a busy machine, until it answers over HTTP. */
-const startMsMax = 30_000;
+const startMsMax = 60_000;
 /** Longest clean stop: the product gives itself 10 s. */
 const stopMsMax = 15_000;
 const outputCharsMax = 1_000_000;
@@ -76,7 +76,7 @@ export class NodeChild {
       ...[Deno.execPath(), "run", "--quiet", "--no-check", ...rights, "server/main.ts"],
       ...[`--name=${this.name}`, `--data=${this.data}`, `--port=${port}`],
       ...[`--p2p-port=${p2pPort}`, ...(host ? [`--host=${host}`] : [])],
-      ...[...(token ? [`--token=${token}`] : []), ...flags, ...more],
+      ...lastOfEach([...(token ? [`--token=${token}`] : []), ...flags, ...more]),
     ];
     const child = new Deno.Command(program, {
       args,
@@ -184,6 +184,11 @@ export class NodeChild {
   file(name: string): string {
     return this.url + filePath(name);
   }
+}
+
+/** Flags where a later one replaces an earlier one of the same name. */
+function lastOfEach(flags: readonly string[]): string[] {
+  return [...new Map(flags.map((flag) => [flag.split("=")[0], flag])).values()];
 }
 
 /** Path of a file's resource. */

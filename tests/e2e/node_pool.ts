@@ -85,7 +85,7 @@ export class NodePool {
   }
 
   /** Waits until every running node sees all running ones alive in one roster, and is ready. */
-  async formed(withinMs = 60_000): Promise<void> {
+  async formed(withinMs = 150_000): Promise<void> {
     const running = this.nodes.filter((node) => node.running);
     let last = "";
     await until(`a pool of ${running.length}`, async () => {
