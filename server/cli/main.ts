@@ -10,13 +10,17 @@ import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
 import type { Verb } from "./command.ts";
 import { ls, mv, rm, stat } from "./file_verbs.ts";
 import { chooseNode } from "./node_choice.ts";
+import { collect, heal, jobs, lookup, share } from "./job_verbs.ts";
 import { invite, nodes, ring, status } from "./node_verbs.ts";
+import { forget, leave, resize, stop } from "./operate_verbs.ts";
 import { pull } from "./pull_verb.ts";
 import { push } from "./push_verb.ts";
 import { createTerminal, printable } from "./terminal.ts";
 
 const many = 100_000;
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
+
+const orderFlags = { "dry-run": "switch", "force": "switch", "detach": "switch" } as const;
 
 const verbs: Readonly<Record<string, VerbUsage & { readonly run: Verb }>> = {
   push: {
@@ -58,6 +62,63 @@ const verbs: Readonly<Record<string, VerbUsage & { readonly run: Verb }>> = {
   status: { usage: "status", help: "shows this node", operands: [0, 0], flags: {}, run: status },
   nodes: { usage: "nodes", help: "lists the nodes", operands: [0, 0], flags: {}, run: nodes },
   ring: { usage: "ring", help: "shows the ring", operands: [0, 0], flags: {}, run: ring },
+  lookup: {
+    usage: "lookup KEY",
+    help: "shows where a name or CID belongs, and who holds it",
+    operands: [1, 1],
+    flags: {},
+    run: lookup,
+  },
+  heal: { usage: "heal", help: "checks and repairs all", operands: [0, 0], flags: {}, run: heal },
+  leave: {
+    usage: "leave [--dry-run] [--force] [--detach] NODE",
+    help: "hands a node's blocks to others, then ends it for good",
+    operands: [1, 1],
+    flags: orderFlags,
+    run: leave,
+  },
+  stop: {
+    usage: "stop [--dry-run] NODE",
+    help: "ends a node; it stays in the roster",
+    operands: [1, 1],
+    flags: { "dry-run": "switch" },
+    run: stop,
+  },
+  forget: {
+    usage: "forget [--dry-run] [--force] NODE",
+    help: "takes a dead node from the roster, and says what may be lost",
+    operands: [1, 1],
+    flags: { "dry-run": "switch", "force": "switch" },
+    run: forget,
+  },
+  resize: {
+    usage: "resize [--dry-run] [--force] [--detach] NODE SIZE",
+    help: "offers more or less space",
+    operands: [2, 2],
+    flags: orderFlags,
+    run: resize,
+  },
+  jobs: {
+    usage: "jobs [--cancel] [ID]",
+    help: "lists long work, shows one, or takes it back",
+    operands: [0, 1],
+    flags: { cancel: "switch" },
+    run: jobs,
+  },
+  collect: {
+    usage: "collect",
+    help: "removes now what nothing references",
+    operands: [0, 0],
+    flags: {},
+    run: collect,
+  },
+  share: {
+    usage: "share [--expires TIME] NAME",
+    help: "prints a link to a file that needs no token (default 1d)",
+    operands: [1, 1],
+    flags: { expires: "value" },
+    run: share,
+  },
   invite: {
     usage: "invite",
     help: "prints a token with which another node joins",
