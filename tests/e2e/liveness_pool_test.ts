@@ -8,7 +8,7 @@ import { delay, until } from "./until.ts";
 
 const nodes = Number(Deno.env.get("SKYRING_E2E_NODES") ?? 8);
 const kills = Number(Deno.env.get("SKYRING_E2E_KILLS") ?? 3);
-const shortPauses = 4;
+const shortPauses = Number(Deno.env.get("SKYRING_E2E_PAUSES") ?? 4);
 const deadWithinMs = 8_000;
 
 Deno.test(`${nodes} nodes see who is alive`, async (test) => {
