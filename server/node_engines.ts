@@ -19,7 +19,12 @@ import { createPool } from "./engine/pool_service.ts";
 import { fetchBlock } from "./engine/pull.ts";
 import { Records } from "./engine/records.ts";
 import { repairChannelLimits } from "./engine/repair_talk.ts";
-import { createRepairService, type RepairService, watchLosses } from "./engine/repair_service.ts";
+import {
+  createRepairService,
+  quarantineUnreadable,
+  type RepairService,
+  watchLosses,
+} from "./engine/repair_service.ts";
 import type { Workers } from "./engine/workers.ts";
 import type { Log } from "./log.ts";
 import { type BlockDriver, createBlockDriver } from "./net/block_driver.ts";
@@ -73,7 +78,12 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   });
   const exchange = createBlockDriver({
     ...{ streams: host.streams, group: config.group, public: config.public, store: blocks },
-    onFailure: (error) => log.warn("block_serve_failed", { error }),
+    onFailure: (error) => {
+      log.warn("block_serve_failed", { error });
+      quarantineUnreadable(watched, error).catch((cause) =>
+        log.warn("quarantine_failed", { error: cause })
+      );
+    },
     onLie: (peer) => log.warn("peer_lied", { peer }),
   });
   const watched = watchLosses(blocks, (cid, bytes) => {

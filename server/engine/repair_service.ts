@@ -1,8 +1,10 @@
 // All that keeps this node's blocks what they should be, as one part for the composition root:
 // the book of references and the walk that writes it, and the loops that act on it.
 
-import type { Cid } from "../../shared/base/ids.ts";
+import { SkyringError } from "../../shared/base/errors.ts";
+import { asCid, type Cid } from "../../shared/base/ids.ts";
 import type { VerifiableStore } from "../../shared/block/block_store.ts";
+import { parseCid } from "../../shared/block/cid.ts";
 import type { CatalogEntry } from "../../shared/record/catalog_entry.ts";
 import { SlotHolds } from "../../shared/repair/trim_rule.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
@@ -124,6 +126,13 @@ export function createRepairService(options: RepairServiceOptions): RepairServic
     heal: (signal) => heal.run(signal),
     collect: (signal) => collector.now(signal),
   };
+}
+
+/** A block that could not be read for a peer is not held any more. @throws as the store */
+export async function quarantineUnreadable(store: VerifiableStore, error: unknown): Promise<void> {
+  if (!(error instanceof SkyringError) || error.code !== "corrupt") return;
+  const { cid } = error.data;
+  if (typeof cid === "string" && parseCid(cid).ok) await store.quarantine(asCid(cid));
 }
 
 /** The same store; `onLost` hears of each block that goes to quarantine. */

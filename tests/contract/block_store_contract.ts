@@ -189,6 +189,29 @@ function testLeases(test: Test): void {
     assert.deepEqual(stamps(touched), [2_000, 3_000]);
     assert.deepEqual(stamps(again), [2_000, 1_000]);
   });
+
+  test("removeUntouched() spares what was touched, also just before", async (under) => {
+    const { store, clock } = under;
+    for (const size of [50, 256 * KiB]) {
+      const [old, touched] = [testBlock(`old ${size}`, size), testBlock(`touched ${size}`, size)];
+      clock.at = 1_000;
+      for (const block of [old, touched]) await putBlock(store, block);
+      const { blocks, blockBytes } = store.use();
+      assert.equal(await store.removeUntouched(old.cid, 1_000), false, "not touched before");
+      clock.at = 5_000;
+      // The renewal is asked for first and not awaited: it still comes first.
+      const renewed = store.touch([touched.cid]);
+      assert.equal(await store.removeUntouched(touched.cid, 2_000), false);
+      await renewed;
+      assert.equal(await store.removeUntouched(old.cid, 2_000), true);
+      assert.equal(await store.removeUntouched(old.cid, 2_000), false);
+      assert.deepEqual([store.has(old.cid), store.has(touched.cid)], [false, true]);
+      assert.deepEqual(await store.get(touched.cid), touched.bytes);
+      const after = store.use();
+      assert.deepEqual([after.blocks, after.blockBytes], [blocks - 1, blockBytes - size]);
+      assert.deepEqual(await putBlock(store, old), { ok: true, fresh: true });
+    }
+  });
 }
 
 function testLimits(test: Test): void {
