@@ -93,7 +93,7 @@ function ballotWithoutEpoch(stage: Stage): void {
   // Two attempts: the first reaches nobody, the second is promised by a and c, accepted by a.
   const deaf = stage.drop(letters(stage, ["prepare"], { from: [p] }));
   stage.ask(p);
-  stage.pass(700);
+  stage.pass(300);
   deaf();
   stage.drop(letters(stage, ["prepare", "accept"], { from: [p], to: [b] }));
   stage.drop(letters(stage, ["accept"], { from: [p], to: [c] }));
