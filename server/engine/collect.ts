@@ -1,4 +1,4 @@
-// Removes blocks that nothing references (architecture.md, section 7). Two ways in:
+// Removes blocks that nothing references (ARCHITECTURE.md). Two ways in:
 //
 //   worker   a block that no walk has found referenced and no push has touched for `keepMs`
 //   now()    what nothing references now, and no push that still runs anywhere may have put
@@ -54,6 +54,7 @@ export interface Collected {
 const everyMsMax = 60_000;
 const everyMsMin = 1_000;
 
+/** Removes blocks that nothing references: in time by a loop, or now. */
 export class Collector {
   readonly #options: CollectOptions;
   /** Unreferenced blocks, and when a walk first found them so. */
@@ -127,7 +128,7 @@ export class Collector {
     }
     const touchedBefore = Math.min(clock.now() - keepMs, comparedAt());
     const isDue = (cid: Cid) => clock.now() - (this.#since.get(cid) ?? Infinity) >= keepMs;
-    this.#noteSince(whole);
+    await this.#noteSince(whole, signal);
     await this.#collect(whole, { touchedBefore, isDue, signal });
     this.#pass = whole.pass;
     return this.#report(`${this.#since.size} unreferenced`);
@@ -140,10 +141,12 @@ export class Collector {
   }
 
   /** Begins the keep time of what this walk found unreferenced, ends it for what is used again. */
-  #noteSince(walk: WholeWalk): void {
+  async #noteSince(walk: WholeWalk, signal: AbortSignal): Promise<void> {
     const { references, clock } = this.#options;
     const now = clock.now();
+    let seen = 0;
     for (const cid of this.#since.keys()) {
+      if (++seen % collectPageBlocks === 0) await clock.sleep(0, signal);
       if (judgeBlock(references.factsOf(cid)) !== "unreferenced") this.#since.delete(cid);
     }
     for (const page of pagesOf(this.#options.store)) {
@@ -153,6 +156,8 @@ export class Collector {
           this.#since.set(held.cid, now);
         }
       }
+      await clock.sleep(0, signal);
+      signal.throwIfAborted();
     }
   }
 

@@ -53,6 +53,7 @@ interface Patient {
   dead: boolean;
 }
 
+/** Heals the pool on demand, and answers others who do. */
 export class Heal {
   readonly #options: HealOptions;
   #mine: { readonly pass: number; readonly before: number } | undefined;

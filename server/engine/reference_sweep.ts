@@ -51,6 +51,7 @@ type Walking =
   | { readonly kind: "files"; readonly after: string | undefined; readonly walked: number }
   | { readonly kind: "held"; readonly after: Cid | undefined; readonly judged: number };
 
+/** The walk, and from it whether and how much is missing and surplus. */
 export class ReferenceSweep implements WantedView {
   readonly #options: ReferenceSweepOptions;
   readonly #changed = new Map<string, CatalogEntry>();
@@ -136,7 +137,7 @@ export class ReferenceSweep implements WantedView {
     this.#wake();
   }
 
-  /** Resolves when a whole walk of this pass or a later one has ended. @throws the signal's reason */
+  /** Resolves when a walk of this pass or a later one has ended. @throws the signal's reason */
   untilWhole(pass: number, signal?: AbortSignal): Promise<WholeWalk> {
     return new Promise((resolve, reject) => {
       if (this.#whole !== undefined && this.#whole.pass >= pass) return resolve(this.#whole);

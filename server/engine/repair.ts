@@ -59,6 +59,7 @@ const wantTimeoutMs = 15_000;
 const pauseMs = 5;
 const longPauseMs = 250;
 
+/** The loop that fetches what is wanted. */
 export class Repair {
   readonly #options: RepairOptions;
   readonly #budget: Budget;

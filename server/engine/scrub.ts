@@ -27,6 +27,7 @@ const everyMs = 60_000;
 const stepBlocks = 16;
 const busyPauseMs = 500;
 
+/** The loop that reads blocks back. */
 export class Scrub {
   readonly #options: ScrubOptions;
   #wake: () => void = () => undefined;
@@ -77,9 +78,11 @@ export class Scrub {
       if (await this.#check(held)) verified.push(held.cid);
     }
     await store.markVerified(verified);
-    const ended = this.#after === page.at(-1)?.cid && page.length < collectPageBlocks;
+    const last = page.at(-1)?.cid;
+    const ended = page.length < collectPageBlocks && (last === undefined || this.#after === last);
     if (ended) this.#endRound();
-    if (bytes > 0) await this.#pace(bytes, signal);
+    // Also without bytes to pay for: other work has its turn between two steps.
+    await this.#pace(bytes, signal);
     return { more: !ended && !signal.aborted, progress: this.#progress() };
   }
 

@@ -50,6 +50,7 @@ const againMs = 30_000;
 const passedOverMax = 10_000;
 const verifyAtOnce = 4;
 
+/** The loop that drops surplus copies, and the answers to others that do. */
 export class Trim {
   readonly #options: TrimOptions;
   readonly #passedOver = new Map<Cid, number>();

@@ -1,9 +1,14 @@
 // Repair, trim, collector and scrubber of several nodes at once, in virtual time.
 
 import assert from "node:assert/strict";
+import { SkyringError } from "../../../../shared/base/errors.ts";
 import type { Cid } from "../../../../shared/base/ids.ts";
+import { collectPageBlocks } from "../../../../shared/base/limits.ts";
+import { sha256 } from "../../../../shared/base/hash.ts";
+import { cidOfDigest } from "../../../../shared/block/cid.ts";
 import { placement } from "../../../../shared/ring/placement.ts";
 import { slotOfCid } from "../../../../shared/ring/slot.ts";
+import { quarantineUnreadable } from "../../../../server/engine/repair_service.ts";
 import { inVirtualTime, testBytes } from "./test_pool.ts";
 import { createUpkeepPool, type UpkeepPool } from "./upkeep_pool.ts";
 
@@ -267,4 +272,60 @@ Deno.test("Heal repairs every node and reports", () =>
       blocksLost: 0,
     });
     assert.ok(lines.slice(0, -1).every(({ kind }) => kind === "progress"));
+  }));
+
+Deno.test("quarantineUnreadable() makes a block wanted that could not be read for a peer", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(2 * MiB));
+    await upkeep.runAll("references");
+    const node = upkeep.at(1);
+    const cid = node.store.list(undefined, 1_000).find(({ kind }) => kind === "leaf")?.cid;
+    assert.ok(cid !== undefined);
+    const failure = (code: "corrupt" | "busy") =>
+      new SkyringError(code, `Cannot read block ${cid}: gone`, { data: { cid } });
+    await quarantineUnreadable(node.store, failure("busy"));
+    await quarantineUnreadable(node.store, new Error("other"));
+    assert.equal(node.service.view.missing, 0);
+    await quarantineUnreadable(node.store, failure("corrupt"));
+    assert.equal(node.service.view.missing, 1);
+    await node.run("repair");
+    assert.ok(node.store.has(cid));
+  }));
+
+Deno.test("Repair fetches two blocks at once while pushes run, many when they are over", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(12 * MiB));
+    upkeep.setMembers([0, 1, 2]);
+    const node = upkeep.at(1);
+    await node.run("references");
+    const missing = node.service.view.missing;
+    assert.ok(missing > 8);
+    for (const other of [0, 2]) upkeep.at(other).node.manner = "slow"; // a second for each block
+    const end = node.activity.pushBegan();
+    const startedAt = clock.now();
+    const repaired = node.run("repair");
+    while (clock.now() - startedAt < 4_000) await clock.sleep(500);
+    const slowly = node.service.counts().blocks;
+    assert.ok(slowly >= 2 && slowly <= 10, `${slowly} in four seconds`);
+    end();
+    await repaired;
+    assert.equal(node.service.counts().blocks, missing);
+    assert.ok(clock.now() - startedAt < 4_000 + missing * 500, "more than two at once");
+  }));
+
+Deno.test("Scrub ends its round when the blocks fill the last page exactly", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock, 1);
+    const node = upkeep.at(0);
+    for (let at = 0; at < collectPageBlocks; at++) {
+      const bytes = testBytes(64, at + 1);
+      await node.store.put(cidOfDigest(sha256(bytes), "raw"), bytes, "leaf");
+    }
+    upkeep.jump(8 * 24 * hour);
+    await node.run("scrubber");
+    await node.run("scrubber");
+    const oldest = Math.min(...node.store.list(undefined, 1_000).map((held) => held.verifiedAt));
+    assert.ok(upkeep.now() - oldest < hour, "every block was read back");
   }));
