@@ -258,12 +258,12 @@ function refresh({ view, network, events, log }: NodeParts): void {
 function assertWritable(
   { view, network: { agreement }, control }: Pick<NodeParts, "view" | "network" | "control">,
 ): void {
-  const ready = view.ready();
-  if (ready.ready) return;
+  const may = view.writable();
+  if (may.ready) return;
   const { readOnly, member } = agreement.status();
   if (member && !readOnly) control.clock.assertRight();
   const code = readOnly ? "read_only" : "not_ready";
-  throw new SkyringError(code, `Cannot change files: ${ready.reason}`, { retriable: true });
+  throw new SkyringError(code, `Cannot change files: ${may.reason}`, { retriable: true });
 }
 
 function copied({ seat }: NodeParts, address: string): SkyringError {

@@ -50,7 +50,10 @@ export interface NodeView {
   profile(): Profile;
   status(): StatusSnapshot;
   nodes(): readonly NodeSnapshot[];
+  /** Joined, writable, and done with reading what it decides now: see createArrivalWatch(). */
   ready(): Ready;
+  /** Whether changes may be tried: a name whose deciders cannot answer is refused by itself. */
+  writable(): Ready;
   /** Whether blocks may be moved and dropped: council reached, not paused, catalog compared. */
   maintains(): boolean;
   ring(): RingSnapshot;
@@ -60,6 +63,7 @@ export interface NodeView {
 export function createNodeView(options: NodeViewOptions): NodeView {
   const startedAt = options.now();
   const holder = createPhaseHolder(startedAt);
+  const arrival = createArrivalWatch();
 
   const profile = (): Profile => {
     const use = options.store.use();
@@ -84,16 +88,24 @@ export function createNodeView(options: NodeViewOptions): NodeView {
     };
   };
 
-  const ready = (): Ready => {
+  const no = (reason: string): Ready => ({ ready: false, reason });
+
+  const writable = (): Ready => {
     const agreed = options.agreement.status();
-    const no = (reason: string): Ready => ({ ready: false, reason });
     if (!agreed.member) return no("this node is not in the roster yet");
     if (agreed.readOnly) return no("a majority of the council cannot be reached");
     if (options.netmap.paused()) return no("this node was paused and compares with others first");
-    if (agreed.arriving > 0) return no(`registers of ${agreed.arriving} slots are being read`);
-    if (!options.sync.synced) return no("the catalog is being fetched");
     const fault = options.clockFault();
-    if (fault !== undefined) return no(fault);
+    return fault === undefined ? { ready: true } : no(fault);
+  };
+
+  const ready = (): Ready => {
+    const may = writable();
+    if (!may.ready) return may;
+    const { arriving } = options.agreement.status();
+    const stuck = arrival.waits(arriving, options.now());
+    if (arriving > 0 && !stuck) return no(`registers of ${arriving} slots are being read`);
+    if (!options.sync.synced) return no("the catalog is being fetched");
     return { ready: true };
   };
 
@@ -109,10 +121,31 @@ export function createNodeView(options: NodeViewOptions): NodeView {
     update: () => holder.update(factsOf(options), options.now()) !== undefined,
     profile,
     ready,
+    writable,
     maintains,
     nodes,
-    status: () => statusOf(options, { own: profile(), nodes: nodes(), startedAt, ready: ready() }),
+    status: () =>
+      statusOf(options, { own: profile(), nodes: nodes(), startedAt, writable: writable() }),
     ring: () => ringOf(options.netmap, nodes()),
+  };
+}
+
+/** Reading the registers of a slot that makes no progress for so long waits for lost disks. */
+const arrivalStuckMs = 10_000;
+
+/**
+ * Tells slots that are being read from slots whose deciders are mostly lost: these wait for
+ * their disks or for an operator, and the rest of the names goes on meanwhile.
+ */
+function createArrivalWatch(): { waits(arriving: number, now: number): boolean } {
+  let last = -1;
+  let changedAt = 0;
+  return {
+    waits(arriving, now) {
+      if (arriving !== last) changedAt = now;
+      last = arriving;
+      return arriving > 0 && now - changedAt >= arrivalStuckMs;
+    },
   };
 }
 
@@ -144,7 +177,7 @@ function statusOf(
     readonly own: Profile;
     readonly nodes: readonly NodeSnapshot[];
     readonly startedAt: number;
-    readonly ready: Ready;
+    readonly writable: Ready;
   },
 ): StatusSnapshot {
   const { own } = parts;
@@ -167,7 +200,7 @@ function statusOf(
       members: agreed.roster?.members.length ?? 0,
       council: agreed.roster?.council ?? [],
     },
-    writable: parts.ready.ready,
+    writable: parts.writable.ready,
     rates: {
       bytesIn: traffic.reduce((sum, peer) => sum + peer.bytesIn, 0),
       bytesOut: traffic.reduce((sum, peer) => sum + peer.bytesOut, 0),
