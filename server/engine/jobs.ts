@@ -249,7 +249,7 @@ export class Jobs {
     const at = this.#options.now();
     const { blocks, bytes, note } = job.snapshot;
     const done = end.state === "done";
-    job.snapshot = {
+    const snapshot: JobSnapshot = {
       ...job.snapshot,
       ...end,
       ...(done ? { blocks: whole(blocks), bytes: whole(bytes), timeLeftMs: 0 } : {}),
@@ -258,11 +258,14 @@ export class Jobs {
       updatedAt: at,
       endedAt: at,
     };
-    await this.#save(job);
-    this.#options.onChange(job.snapshot);
+    await this.#save({ ...job, snapshot });
+    job.snapshot = snapshot;
+    this.#options.onChange(snapshot);
   }
 
-  async #save({ snapshot, params, mark }: Job): Promise<void> {
+  async #save(
+    { snapshot, params, mark }: Pick<Job, "snapshot" | "params" | "mark">,
+  ): Promise<void> {
     const sql = "INSERT OR REPLACE INTO job (id, started, snapshot, params, mark) " +
       "VALUES (?, ?, ?, ?, ?)";
     await this.#options.database.write([{

@@ -6,6 +6,7 @@ import { createEventHub } from "../../server/http/event_hub.ts";
 import type { App } from "../../server/http/routes.ts";
 import type { HttpConfig, Services } from "../../server/http/services.ts";
 import { asNodeId } from "../../shared/base/ids.ts";
+import { createFakeActions, healLines } from "./fake_actions.ts";
 import { createMemoryPool, type MemoryPool } from "./memory_pool.ts";
 
 export const fixturePort = 7_000;
@@ -113,6 +114,13 @@ export function createFixture(
     holds: (cid) => pool.blockMap.has(cid),
     providers: () => Promise.resolve([{ id: "12D3KooWB", addresses: ["/ip4/127.0.0.1/tcp/1"] }]),
     shareKey: new Uint8Array(32).fill(7),
+    nodeActions: createFakeActions(),
+    lookup: (key, cid) =>
+      Promise.resolve({
+        ...{ key, kind: cid === undefined ? "file" as const : "block" as const },
+        ...{ slot: 7, owners: [asNodeId("12D3KooWA")], content: null },
+      }),
+    heal: healLines,
     ...services,
   };
   const app = createApp(full);
