@@ -7,6 +7,7 @@ import { messageOf } from "../../shared/base/errors.ts";
 import { createApiClient } from "./api_client.ts";
 import { helpText, parseCliArguments, type VerbUsage } from "./cli_arguments.ts";
 import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
+import { cluster } from "./cluster_verb.ts";
 import type { Verb } from "./command.ts";
 import { ls, mv, rm, stat } from "./file_verbs.ts";
 import { chooseNode } from "./node_choice.ts";
@@ -118,6 +119,13 @@ const verbs: Readonly<Record<string, VerbUsage & { readonly run: Verb }>> = {
     operands: [1, 1],
     flags: { expires: "value" },
     run: share,
+  },
+  cluster: {
+    usage: "cluster [list | add | start|stop|pause|resume|remove NAME]",
+    help: "shows or changes the processes of deno task cluster",
+    operands: [0, 2],
+    flags: {},
+    run: cluster,
   },
   invite: {
     usage: "invite",

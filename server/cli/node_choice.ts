@@ -1,9 +1,10 @@
-// Which node a command speaks to: --node, else SKYRING_NODE, else the first running node under
-// data/, else 127.0.0.1:8080. The admin token of a node of this machine is read from its data
-// folder, and sent to that node alone.
+// Which node a command speaks to: --node, else SKYRING_NODE, else the gateway or the first running
+// node under data/, else 127.0.0.1:8080. The admin token of a node or gateway of this machine is
+// read from its folder, and sent to that one alone.
 
 import { holdersIn } from "../disk/folder_lock.ts";
 import { readSecret } from "../disk/secret_file.ts";
+import { gatewayFolder } from "../gateway/gateway_folder.ts";
 import { CliFailure, exitCodes } from "./cli_failure.ts";
 
 const fallback = "http://127.0.0.1:8080";
@@ -21,7 +22,10 @@ export async function chooseNode(options: {
   readonly environment: (name: string) => string | undefined;
   readonly dataRoot: string;
 }): Promise<NodeChoice> {
-  const running = (await holdersIn(options.dataRoot)).filter(({ http }) => http !== null);
+  const running = [
+    ...await holdersIn(gatewayFolder(options.dataRoot)),
+    ...await holdersIn(options.dataRoot),
+  ].filter(({ http }) => http !== null);
   const asked = options.node ?? options.environment("SKYRING_NODE");
   const base = baseOf(asked ?? running[0]?.http ?? fallback);
   const token = options.token ?? options.environment("SKYRING_TOKEN");

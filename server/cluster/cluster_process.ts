@@ -1,6 +1,6 @@
-// The cluster as a process: its flags, its signals, what it prints, its exit code. It ends all
-// nodes on Ctrl-C, SIGTERM and the death of its parent; when it is killed itself they end too,
-// since they watch the pipe that it holds.
+// The cluster as a process: its flags, its gateway, its signals, what it prints, its exit code. It
+// ends all nodes on Ctrl-C, SIGTERM and the death of its parent; when it is killed itself they end
+// too, since they watch the pipe that it holds.
 
 import { fileURLToPath } from "node:url";
 import { messageOf, SkyringError } from "../../shared/base/errors.ts";
@@ -8,8 +8,10 @@ import { type Config, resolveConfig, settingsHelp } from "../config.ts";
 import { ensureSecret } from "../disk/secret_file.ts";
 import { isLoopback } from "../seat.ts";
 import { environmentName, settingTable } from "../setting_table.ts";
+import { startSeated } from "../gateway/gateway_process.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
-import { type ClusterPlan, planCluster } from "./cluster_plan.ts";
+import { type ClusterPlan, planCluster, requireFreePorts } from "./cluster_plan.ts";
+import { clusterRoutes } from "./cluster_routes.ts";
 
 const parentPollMs = 500;
 const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
@@ -71,36 +73,77 @@ export async function runClusterProcess(
 ): Promise<number> {
   if (args.includes("--help")) {
     console.log(
-      "Usage: deno task cluster [--nodes 5] [--base-port 7000] [--wipe] [flags of node]\n\n" +
+      "Usage: deno task cluster [--nodes 5] [--base-port 7000] [--gateway-port 8000] " +
+        "[--wipe] [flags of node]\n\n" +
         settingsHelp(),
     );
     return 0;
   }
   const stop = new AbortController();
   watchEnds(stop);
-  let cluster: Cluster;
   try {
-    const plan = planCluster(args, options.dataRoot);
-    const config = readNodeConfig(plan);
-    console.log(`Skyring cluster of ${plan.nodes.length} nodes, pid ${Deno.pid}; Ctrl-C stops it`);
-    cluster = await startCluster({
-      plan,
-      host: config.host,
-      userFolder,
-      environment: await sharedSecrets(plan, config),
-      entry: options.entry,
-      say: (name, line) => console.log(`${name} | ${line}`),
-    }, stop.signal);
+    await runPlanned(planCluster(args, options.dataRoot), { ...options, signal: stop.signal });
+    return 0;
   } catch (error) {
     console.error(`skyring: ${messageOf(error)}`);
     return error instanceof SkyringError && error.code === "bad_setting" ? 2 : 1;
   }
-  const stopped = new Promise<void>((resolve) => {
-    if (stop.signal.aborted) resolve();
-    stop.signal.addEventListener("abort", () => resolve());
+}
+
+async function runPlanned(
+  plan: ClusterPlan,
+  options: {
+    readonly entry: string;
+    readonly dataRoot: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { entry, dataRoot, signal } = options;
+  const config = readNodeConfig(plan);
+  console.log(`Skyring cluster of ${plan.nodes.length} nodes, pid ${Deno.pid}; Ctrl-C stops it`);
+  requireFreePorts(plan, config.host);
+  const environment = await sharedSecrets(plan, config);
+  let cluster: Cluster | undefined;
+  const gateway = await startSeated({
+    config: withShared(config, environment),
+    nodes: plan.nodes.map(({ port }) => nodeOrigin(port, config)),
+    port: plan.gatewayPort,
+    dataRoot,
+    routes: clusterRoutes(() => cluster),
   });
-  await Promise.race([cluster.ended, stopped]);
-  await cluster.stop();
+  console.log(`gateway | dashboard ${gateway.gateway.http}/  line ${gateway.gateway.line}`);
+  try {
+    cluster = await startCluster({
+      ...{ plan, dataRoot, userFolder, environment, entry, host: config.host },
+      say: (name, line) => console.log(`${name} | ${line}`),
+    }, signal);
+    await Promise.race([cluster.ended, aborted(signal)]);
+  } finally {
+    await gateway.stop();
+    await cluster?.stopAll();
+  }
   console.log("Skyring cluster stopped");
-  return 0;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve());
+  });
+}
+
+/** The gateway's settings: those of the nodes, with the secrets that they share. */
+function withShared(config: Config, shared: Readonly<Record<string, string>>): Config {
+  const secret = shared["SKYRING_SECRET"];
+  return {
+    ...config,
+    token: config.token ?? shared["SKYRING_TOKEN"],
+    secrets: config.secrets ?? (secret === undefined ? undefined : [secret]),
+  };
+}
+
+function nodeOrigin(port: number, { host, tlsCert }: Config): string {
+  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  const scheme = tlsCert === undefined ? "http" : "https";
+  return `${scheme}://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }

@@ -20,13 +20,25 @@ export interface NodeCommand {
   readonly environment: Readonly<Record<string, string>>;
   /** Takes one log line. */
   readonly say: (line: string) => void;
+  /** Called when its process id has changed. */
+  readonly onProcess: () => void;
 }
+
+/** What a supervised node is doing: waiting is between two runs. */
+export type SupervisedState = "running" | "paused" | "waiting" | "ended";
 
 /** A node process that is kept running. */
 export interface SupervisedNode {
   readonly name: string;
   /** Process id now, or undefined between two runs. */
   pid(): number | undefined;
+  state(): SupervisedState;
+  /** Times it was started. */
+  starts(): number;
+  /** Stops the process in its tracks (SIGSTOP). @returns false when none runs */
+  pause(): boolean;
+  /** Lets it go on (SIGCONT). @returns false when none is paused */
+  resume(): boolean;
   /** Resolves once it will not be started again: with 0, or the code of a refused start. */
   readonly ended: Promise<number>;
   /** Ends it, by force after a while. Resolves when no process is left. */
@@ -40,12 +52,19 @@ const refusedCode = 2;
 export function superviseNode(command: NodeCommand): SupervisedNode {
   const stopping = new AbortController();
   let child: Deno.ChildProcess | undefined;
+  let paused = false;
+  let over = false;
+  let starts = 0;
   const run = async (): Promise<number> => {
     for (let delayMs = firstDelayMs;;) {
       const startedAt = performance.now();
       child = spawn(command);
+      starts += 1;
+      command.onProcess();
       const { code, signal } = await finish(child, command);
       child = undefined;
+      paused = false;
+      command.onProcess();
       if (code === 0 || code === refusedCode || stopping.signal.aborted) return code;
       const ranMs = performance.now() - startedAt;
       if (ranMs > wellAfterMs) delayMs = firstDelayMs;
@@ -56,15 +75,35 @@ export function superviseNode(command: NodeCommand): SupervisedNode {
       delayMs = Math.min(delayMsMax, delayMs * 2);
     }
   };
-  const ended = run();
+  const ended = run().finally(() => {
+    over = true;
+  });
+  const state = (): SupervisedState => {
+    if (over) return "ended";
+    if (child === undefined) return "waiting";
+    return paused ? "paused" : "running";
+  };
   return {
     name: command.name,
     pid: () => child?.pid,
+    state,
+    starts: () => starts,
+    pause: () => {
+      if (child === undefined || !tell(child, "SIGSTOP")) return false;
+      paused = true;
+      return true;
+    },
+    resume: () => {
+      if (child === undefined || !paused || !tell(child, "SIGCONT")) return false;
+      paused = false;
+      return true;
+    },
     ended,
     stop: async () => {
       stopping.abort();
       const asked = child;
-      if (asked) tell(asked, "SIGTERM");
+      // A stopped process, whoever stopped it, takes no SIGTERM before it goes on.
+      for (const signal of ["SIGTERM", "SIGCONT"] as const) if (asked) tell(asked, signal);
       const timer = setTimeout(() => {
         command.say("did not stop in time: it is killed");
         if (child) tell(child, "SIGKILL");
@@ -101,11 +140,12 @@ async function finish(
   return status;
 }
 
-function tell(child: Deno.ChildProcess, signal: Deno.Signal): void {
+function tell(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
   try {
     child.kill(signal);
+    return true;
   } catch {
-    // It ended in this very moment.
+    return false; // it ended in this very moment
   }
 }
 

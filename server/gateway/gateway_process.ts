@@ -10,6 +10,7 @@ import { type FolderLock, holdersIn, lockFolder } from "../disk/folder_lock.ts";
 import { writeSecret } from "../disk/secret_file.ts";
 import { createStderrLog } from "../log.ts";
 import { environmentName, settingTable } from "../setting_table.ts";
+import { gatewayFolder } from "./gateway_folder.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 
 const defaultPort = 8_000;
@@ -23,11 +24,6 @@ const help = `Usage: deno task gateway [--port 8000] [--nodes URL,URL] [flags]
   --line-port PORT  line protocol (default the HTTP port + ${linePortOffset})
   --host, --line-host, --token, --token-file, --allow-host, --public, --secret,
   --tls-cert, --tls-key, --log, --log-level, --config: as of a node`;
-
-/** Folder below which gateways keep their lock files. @throws never */
-export function gatewayFolder(dataRoot: string): string {
-  return join(dataRoot, "gateway");
-}
 
 /** Runs a gateway until it is told to stop. @returns the exit code; never throws */
 export async function runGatewayProcess(

@@ -193,9 +193,9 @@ export class NodeSet {
       entry.failures = 0;
       if (entry.leaving.signal.aborted) entry.leaving = new AbortController();
     } catch (error) {
+      if (entry.answers) this.#log("gateway_node_silent", entry, error);
       entry.answers = false;
       entry.failures += 1;
-      if (entry.failures === 1) this.#log("gateway_node_silent", entry, error);
       if (entry.failures >= gatewayGonePolls) entry.leaving.abort();
     }
   }

@@ -24,7 +24,7 @@ async function withCluster(
     args: [
       ...["run", "--quiet", "--no-check", "--no-prompt", "--allow-net", "--allow-run"],
       ...["--allow-env=SKYRING_*", "--ignore-env", "--allow-read", `--allow-write=${folder}`],
-      ...["tests/e2e/small_cluster.ts", `--base-port=${basePort}`, ...args],
+      ...["tests/e2e/small_cluster.ts", ...ports(basePort), ...args],
     ],
     cwd: root,
     env: { SKYRING_TEST_DATA: folder, SKYRING_CWD: folder },
@@ -50,11 +50,11 @@ async function withCluster(
   }
 }
 
-/** A port below which nothing listens: base + 0..9 and base + 100..104 are free. */
+/** A port after which nothing listens where four nodes and a gateway will. */
 function freeBase(): number {
   for (let base = 21_000 + Math.floor(Math.random() * 300) * 100;; base += 200) {
     try {
-      for (const offset of [0, 1, 2, 3, 4, 5, 100, 101, 102]) {
+      for (const offset of [0, 1, 2, 3, 4, 5, 6, 7, 60, 100, 101, 102, 103, 160]) {
         Deno.listen({ hostname: "127.0.0.1", port: base + offset }).close();
       }
       return base;
@@ -62,6 +62,10 @@ function freeBase(): number {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     }
   }
+}
+
+function ports(basePort: number): string[] {
+  return [`--base-port=${basePort}`, `--gateway-port=${basePort + 60}`];
 }
 
 async function ask(port: number, path = "/"): Promise<{ pid: number; join: string[] } | undefined> {
@@ -123,7 +127,7 @@ Deno.test("cluster starts its nodes in order, names their lines, and stops all b
     assert.equal((await child.status).code, 0);
     assert.ok(!pids.some(isAlive));
     const folders = [...Deno.readDirSync(cluster.folder)].map(({ name }) => name).sort();
-    assert.deepEqual(folders, [0, 2, 4].map((offset) => String(basePort + offset)));
+    assert.deepEqual(folders, [...[0, 2, 4].map((offset) => String(basePort + offset)), "gateway"]);
   });
 });
 
@@ -142,7 +146,7 @@ Deno.test("cluster ends with its nodes when its parent is killed with kill -9", 
   const script = 'deno="$1"; shift; "$deno" "$@" & echo $!; wait';
   const program = ["run", "--quiet", "--no-check", "-A", "tests/e2e/small_cluster.ts"];
   const parent = new Deno.Command("sh", {
-    args: ["-c", script, "sh", Deno.execPath(), ...program, `--base-port=${basePort}`, "--nodes=2"],
+    args: ["-c", script, "sh", Deno.execPath(), ...program, ...ports(basePort), "--nodes=2"],
     cwd: root,
     env: { SKYRING_TEST_DATA: folder, SKYRING_CWD: folder },
     stdin: "null",
@@ -184,7 +188,7 @@ Deno.test("cluster refuses a port in use by its number before anything starts", 
   const folder = await Deno.makeTempDir({ prefix: "skyring-cluster-" });
   try {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-check", "-A", "tests/e2e/small_cluster.ts", `--base-port=${port - 1}`],
+      args: ["run", "--no-check", "-A", "tests/e2e/small_cluster.ts", ...ports(port - 1)],
       cwd: root,
       env: { SKYRING_TEST_DATA: folder, SKYRING_CWD: folder },
     }).output();
@@ -207,7 +211,7 @@ Deno.test("cluster --wipe begins with empty folders", async () => {
     assert.equal((await cluster.child.status).code, 0);
     const args = ["run", "--no-check", "-A", "tests/e2e/small_cluster.ts", "--wipe"];
     const wiping = new Deno.Command(Deno.execPath(), {
-      args: [...args, "--nodes=1", `--base-port=${cluster.basePort}`],
+      args: [...args, "--nodes=1", ...ports(cluster.basePort)],
       cwd: root,
       env: { SKYRING_TEST_DATA: cluster.folder, SKYRING_CWD: cluster.folder },
       stdin: "null",
@@ -219,4 +223,114 @@ Deno.test("cluster --wipe begins with empty folders", async () => {
     wiping.kill("SIGTERM");
     await wiping.status;
   });
+});
+
+interface Row {
+  readonly name: string;
+  readonly state: string;
+  readonly pid: number | null;
+  readonly port: number;
+}
+
+/** A request to the cluster's own routes on its gateway. */
+async function manage(
+  { basePort }: Running,
+  method: string,
+  path = "",
+): Promise<{ status: number; body: Row & { items: Row[]; code: string } }> {
+  const url = `http://127.0.0.1:${basePort + 60}/api/cluster/nodes${path}`;
+  const response = await fetch(url, { method });
+  const text = await response.text();
+  return { status: response.status, body: text === "" ? {} : JSON.parse(text) };
+}
+
+function stateOf(pid: number): string {
+  return /^State:\s+(\w)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1] ?? "";
+}
+
+Deno.test("cluster nodes are added, paused, resumed, stopped, started and removed by API", async () => {
+  await withCluster(["--nodes", "2"], async (cluster) => {
+    const [first = 0, second = 0] = await pidsOf(cluster, 2);
+    const { basePort } = cluster;
+    const { body: { items } } = await manage(cluster, "GET");
+    assert.deepEqual(items.map(({ name, state, pid, port }) => [name, state, pid, port]), [
+      ["node-1", "running", first, basePort],
+      ["node-2", "running", second, basePort + 2],
+    ]);
+    const added = await manage(cluster, "POST");
+    assert.deepEqual([added.status, added.body.name, added.body.port], [
+      201,
+      "node-3",
+      basePort + 4,
+    ]);
+    const third = await until("node-3", () => ask(basePort + 4));
+    assert.deepEqual(
+      third.join,
+      [`http://127.0.0.1:${basePort},http://127.0.0.1:${basePort + 2}`]
+        .flatMap((list) => list.split(",")),
+    );
+    assert.equal((await manage(cluster, "POST", "/node-2/pause")).body.state, "paused");
+    await until("a stopped process", () => stateOf(second) === "T" || undefined);
+    assert.equal((await manage(cluster, "POST", "/node-2/pause")).status, 409);
+    assert.equal((await manage(cluster, "POST", "/node-2/resume")).body.state, "running");
+    await until("a running process", () => stateOf(second) !== "T" || undefined);
+    const stopped = await manage(cluster, "POST", "/node-2/stop");
+    assert.deepEqual([stopped.body.state, stopped.body.pid, isAlive(second)], [
+      "ended",
+      null,
+      false,
+    ]);
+    assert.equal((await manage(cluster, "POST", "/node-2/stop")).status, 409);
+    assert.equal((await manage(cluster, "POST", "/node-2/start")).status, 200);
+    await until("node-2 again", () => ask(basePort + 2));
+    assert.equal((await manage(cluster, "POST", "/node-2/start")).status, 409);
+    assert.equal((await manage(cluster, "DELETE", "/node-3")).status, 204);
+    assert.equal(isAlive(third.pid), false);
+    assert.equal((await manage(cluster, "GET", "/node-3")).status, 404);
+    assert.equal((await manage(cluster, "POST", "/node-9/stop")).status, 404);
+    const foreign = await fetch(`http://127.0.0.1:${basePort + 60}/api/cluster/nodes`, {
+      ...{ method: "POST", headers: { origin: "http://evil.example" } },
+    });
+    assert.equal(foreign.status, 403);
+    await foreign.body?.cancel();
+  });
+});
+
+Deno.test("cluster is managed and found by the command line client through its gateway", async () => {
+  await withCluster(["--nodes", "2"], async (cluster) => {
+    await pidsOf(cluster, 2);
+    const node = `http://127.0.0.1:${cluster.basePort + 60}`;
+    const cli = async (...args: string[]) => {
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "--quiet", "--no-check", "-A", "server/cli/main.ts", ...args, "--node", node],
+        cwd: root,
+        stdin: "null",
+      }).output();
+      const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+      return { code, out: text(stdout), err: text(stderr) };
+    };
+    const listed = await cli("cluster");
+    assert.equal(listed.code, 0, listed.err);
+    assert.match(listed.out, /^name +state .*\nnode-1 +running .*\nnode-2 +running /);
+    assert.match((await cli("cluster", "pause", "node-2")).out, /^node-2 paused\n$/);
+    assert.match((await cli("cluster", "resume", "node-2")).out, /^node-2 running\n$/);
+    assert.match((await cli("cluster", "add")).out, /^node-3 (running|waiting)\n$/);
+    assert.equal((await cli("cluster", "remove", "node-3")).code, 0);
+    assert.equal((await cli("cluster", "stop", "node-7")).code, 3);
+    assert.equal((await cli("cluster", "frob")).code, 2);
+  });
+});
+
+Deno.test("cluster stopped with a paused node ends it, by SIGTERM and by kill -9", async () => {
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    await withCluster(["--nodes", "2"], async (cluster) => {
+      const pids = await pidsOf(cluster, 2);
+      await manage(cluster, "POST", "/node-2/pause");
+      // One stopped from outside, too.
+      Deno.kill(pids[0] ?? 0, "SIGSTOP");
+      cluster.child.kill(signal);
+      await cluster.child.status;
+      await allGone(pids);
+    });
+  }
 });

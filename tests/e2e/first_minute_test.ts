@@ -12,7 +12,7 @@ const startMs = 60_000;
 
 function freeBase(): number {
   const offsets = Array.from({ length: nodes * 2 }, (_, index) => index)
-    .concat(Array.from({ length: nodes }, (_, index) => 100 + index));
+    .concat(Array.from({ length: nodes }, (_, index) => 100 + index), [60, 160]);
   for (let base = 31_000 + Math.floor(Math.random() * 100) * 200;; base += 200) {
     try {
       for (const offset of offsets) {
@@ -58,6 +58,7 @@ Deno.test("five nodes give a folder back through another node while one is kille
     args: [
       ...["run", "--quiet", "--no-check", "-A", "tests/e2e/real_cluster.ts"],
       ...["--base-port", String(base), "--nodes", String(nodes)],
+      ...["--gateway-port", String(base + 60)],
       ...["--group", `minute-${base}`, "--no-mdns", "--capacity", "1GiB"],
     ],
     cwd: root,

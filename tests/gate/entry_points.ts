@@ -7,6 +7,7 @@ export const entryPoints: ReadonlySet<string> = new Set<string>([
   "server/main.ts",
   "server/cli/main.ts",
   "server/cluster/main.ts",
+  "server/gateway/main.ts",
   // A store of edge nodes and of the simulator: composed at run time by neither node nor tab yet.
   "shared/block/memory_store.ts",
 ]);

@@ -30,11 +30,33 @@ Deno.test("planCluster() refuses bad numbers and flags of a single node", () => 
   }
 });
 
+/** A free port whose gateway line port is free too. */
+function gatewayPair(): number {
+  for (let port = 40_000;; port += 7) {
+    try {
+      for (const each of [port, port + 100]) {
+        Deno.listen({ hostname: "127.0.0.1", port: each }).close();
+      }
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+}
+
+Deno.test("planCluster() keeps the gateway off the nodes' ports", () => {
+  assert.equal(planCluster([], "/d").gatewayPort, 8_000);
+  assert.equal(planCluster(["--gateway-port", "9000"], "/d").gatewayPort, 9_000);
+  for (const port of ["7003", "7104", "6904", "6900"]) {
+    assert.throws(() => planCluster([`--gateway-port=${port}`], "/d"), /would be used twice/);
+  }
+});
+
 Deno.test("requireFreePorts() names every port in use", () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   const node = { name: "n", port, p2pPort: 0, linePort: 0, folder: "/d" };
-  const plan = { nodes: [node], wipe: false, nodeArgs: [] };
+  const plan = { nodes: [node], gatewayPort: gatewayPair() };
   assert.throws(() => requireFreePorts(plan, "127.0.0.1"), new RegExp(`port ${port} is in use`));
   listener.close();
   requireFreePorts(plan, "127.0.0.1");

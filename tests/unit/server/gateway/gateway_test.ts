@@ -359,6 +359,7 @@ Deno.test("upgrades are joined to a node both ways; foreign pages and proxies ar
         `HTTP/1.1 101 Switching Protocols\r\nX-Origin: ${request.headers.origin}\r\n\r\n`,
       );
       socket.on("data", (bytes: Uint8Array) => socket.write(bytes));
+      socket.on("end", () => socket.destroy());
       socket.on("error", () => socket.destroy());
     });
     const upgrade = async (headers: string, host = `127.0.0.1:${port}`) => {

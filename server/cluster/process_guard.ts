@@ -1,0 +1,46 @@
+// What is left when the supervisor is killed with kill -9: a small shell that reads the process
+// ids of the nodes from a pipe, and when the pipe ends lets those go on that were stopped. They
+// then find their own pipe ended and stop. Signals of the terminal do not end the shell.
+
+const script = `trap '' INT TERM HUP
+pids=
+while read -r line; do pids=$line; done
+[ -z "$pids" ] || kill -CONT $pids 2>/dev/null`;
+
+/** A guard over processes. */
+export interface ProcessGuard {
+  /** Replaces the list. @throws never */
+  watch(pids: readonly number[]): void;
+  /** Ends it; it touches nothing then. */
+  stop(): Promise<void>;
+}
+
+/** Starts a guard. A machine without a shell has none. @throws never */
+export function startProcessGuard(say: (line: string) => void): ProcessGuard {
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command("sh", {
+      ...{ args: ["-c", script], stdin: "piped", stdout: "null", stderr: "null" },
+    }).spawn();
+  } catch (error) {
+    say(`no shell watches over paused nodes: ${error instanceof Error ? error.message : error}`);
+    return { watch: () => undefined, stop: () => Promise.resolve() };
+  }
+  const writer = child.stdin.getWriter();
+  const encoder = new TextEncoder();
+  let last: Promise<void> = Promise.resolve();
+  const send = (pids: readonly number[]) => {
+    last = last.then(() => writer.write(encoder.encode(`${pids.join(" ")}\n`))).catch(() => {
+      // Somebody ended the shell: the nodes are no worse off than without it.
+    });
+  };
+  return {
+    watch: send,
+    stop: async () => {
+      send([]);
+      await last;
+      await writer.close().catch(() => undefined); // the shell is gone already
+      await child.status;
+    },
+  };
+}
