@@ -96,6 +96,7 @@ export function makeLine(
       ring: () => view.ring().nodes.map(({ id }) => id),
       ownerOf: (cid) => network.netmap.placement().ownersOf(slotOfCid(cid), 1)[0] ?? null,
       discover: () => network.swim.discover(),
+      heal: (signal) => engines.repair.heal(signal),
     }),
     host: config.lineHost,
     port: seat.linePort,

@@ -4,6 +4,7 @@ import { SkyringError } from "../../shared/base/errors.ts";
 import type { Cid } from "../../shared/base/ids.ts";
 import { linePageFiles } from "../../shared/base/limits.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
+import type { HealLine } from "../engine/heal.ts";
 import type { Pool } from "../engine/pool.ts";
 import { firstLeafOf } from "./first_leaf.ts";
 import type { LineFile, LineService } from "./line_service.ts";
@@ -17,8 +18,8 @@ export interface NodeLineOptions {
   /** First owner of a block under the present roster. */
   readonly ownerOf: (cid: Cid) => string | null;
   readonly discover: () => void;
-  /** Heals and says how many blocks are lost for good; absent: this node cannot. */
-  readonly heal?: (signal: AbortSignal) => Promise<{ readonly lost: number }>;
+  /** Checks and repairs all; the last line is the report. */
+  readonly heal: (signal: AbortSignal) => AsyncIterable<HealLine>;
 }
 
 /** The service of one node. @throws never */
@@ -36,11 +37,10 @@ export function createNodeLine(options: NodeLineOptions): LineService {
       return Promise.resolve();
     },
     heal: async ({ signal }) => {
-      if (options.heal === undefined) {
-        throw new SkyringError("not_ready", "Cannot heal network: this node has no repair engine");
-      }
-      const { lost } = await options.heal(signal);
-      if (lost > 0) throw lossOf(lost);
+      let report: Extract<HealLine, { kind: "report" }> | undefined;
+      for await (const line of options.heal(signal)) if (line.kind === "report") report = line;
+      if (report === undefined) throw new SkyringError("stopped", "Cannot heal network: no report");
+      if (report.blocksLost > 0) throw lossOf(report.blocksLost);
     },
     push: async (body, { name, size, signal }) => {
       const { info } = await pool.push(body, { name, contentLength: size, signal });

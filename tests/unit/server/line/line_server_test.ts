@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { SkyringError } from "../../../../shared/base/errors.ts";
+import type { HealLine } from "../../../../server/engine/heal.ts";
 import type { Pool } from "../../../../server/engine/pool.ts";
 import { createLineServer } from "../../../../server/line/line_server.ts";
 import { createNodeLine, type NodeLineOptions } from "../../../../server/line/node_line.ts";
@@ -34,7 +35,7 @@ async function withLine(use: (bench: Bench) => Promise<void>, options: BenchOpti
       ring: () => ["A", "B"],
       ownerOf: () => "B",
       discover: () => undefined,
-      ...(options.heal === undefined ? {} : { heal: options.heal }),
+      heal: options.heal ?? (() => reportOf(0)),
     }),
     host: "127.0.0.1",
     port: 0,
@@ -49,6 +50,12 @@ async function withLine(use: (bench: Bench) => Promise<void>, options: BenchOpti
   } finally {
     await server.stop();
   }
+}
+
+async function* reportOf(blocksLost: number): AsyncGenerator<HealLine> {
+  const done = { nodesDone: 1, nodes: 2, blocksWanted: 0, blocksRestored: 0 };
+  yield await Promise.resolve({ kind: "progress", ...done });
+  yield { kind: "report", nodesChecked: 2, nodesDead: 0, blocksRestored: 3, blocksLost };
 }
 
 function converse(port: number, parts: readonly (string | Uint8Array)[], halfClose = true) {
@@ -182,7 +189,7 @@ Deno.test("a line session asks for AUTH first where a token is demanded", async 
 
 Deno.test("NODE HEAL answers when it is done, and says what is lost", async () => {
   const losses = [0, 2];
-  const heal = () => Promise.resolve({ lost: losses.shift() ?? 0 });
+  const heal = () => reportOf(losses.shift() ?? 0);
   await withLine(async ({ talk }) => {
     assert.equal(
       await talk("NODE HEAL\nNODE HEAL\n"),
