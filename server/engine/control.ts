@@ -50,6 +50,7 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
 }
 
+/** One node's end of the control channel. */
 export class Control {
   readonly #options: ControlOptions;
   readonly #told = new Map<string, JobSnapshot>();

@@ -74,6 +74,7 @@ interface Job {
 const showMs = 500;
 const paramsShape = v.record(v.string(), v.union([v.string(), v.number(), v.boolean()]));
 
+/** The jobs of one node: make, register(), resume(), then start() what comes. */
 export class Jobs {
   readonly #options: JobsOptions;
   readonly #runners = new Map<string, JobRunner>();
@@ -155,7 +156,10 @@ export class Jobs {
     );
   }
 
-  /** Takes a job back; resolves when its runner has ended. @throws {SkyringError} not_found, conflict */
+  /**
+   * Takes a job back; resolves when its runner has ended.
+   * @throws {SkyringError} not_found, conflict
+   */
   async cancel(id: string): Promise<JobSnapshot> {
     const job = this.#jobs.get(id);
     if (job === undefined) throw new SkyringError("not_found", "Cannot find that job");

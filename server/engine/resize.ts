@@ -30,7 +30,10 @@ export const capacityMin = 2 ** 20;
 const pollMs = 200;
 const trimPollMs = 1_000;
 
-/** What another capacity would do. @throws {SkyringError} bad_setting, full, read_only, not_ready */
+/**
+ * What another capacity would do.
+ * @throws {SkyringError} bad_setting, full, read_only, not_ready
+ */
 export async function planResize(
   ports: ResizePorts,
   bytes: number,

@@ -46,7 +46,7 @@ function routeWorkers(app: App, workers: WorkerControl): void {
   });
 }
 
-/** A page of a list held in memory, in key order, so that a cursor survives changes. @throws as pageOf() */
+/** A page of a list in memory, in key order: a cursor survives changes. @throws as pageOf() */
 export function listOf<Item>(
   items: readonly Item[],
   options: { readonly url: string; readonly keyOf: (item: Item) => string },

@@ -345,7 +345,7 @@ export const collectGraceMs = 30_000;
 export const scrubBytesPerSecond = 4 * MiB;
 export const scrubAgainMs = 7 * 24 * 3_600_000;
 
-/** Jobs kept after their end, the oldest forgotten; and under way at once: an operator types each. */
+/** Jobs kept after their end, and under way at once: an operator types each. */
 export const jobsKeptMax = 100;
 export const jobsRunningMax = 16;
 /** Jobs of other members that this one was told of, and jobs in one control message. */
