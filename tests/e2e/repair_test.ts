@@ -85,18 +85,23 @@ async function membersAre(node: NodeChild, count: number): Promise<void> {
 }
 
 Deno.test("a pool of five heals the death of two, and of a disk", async () => {
-  await NodePool.with({ nodes: 5, flags: ["--grace=3s"] }, async (pool) => {
+  await NodePool.with({ nodes: 5, flags: ["--grace=8s"] }, async (pool) => {
     const [a, b, c, d, e] = pool.nodes as [NodeChild, NodeChild, NodeChild, NodeChild, NodeChild];
     const stored = await Promise.all(
       Array.from({ length: files }, (_, at) => push(pool.node(at % 5), `file-${at}`, at + 1)),
     );
     await untilCopies(a, 3);
+    for (const node of pool.nodes) await untilFilled(node);
 
     const before = await restored(a);
     const killedAt = performance.now();
     const since = () => ((performance.now() - killedAt) / 1_000).toFixed(1);
     await Promise.all([d.kill(), e.kill()]);
     const reads = assertReads(a, stored);
+    const dead = until("two nodes to be seen dead", async () => {
+      const { items } = await a.json("/api/nodes");
+      return items.filter(({ state }: { state: string }) => state === "dead").length === 2;
+    }).then(() => console.log(`  seen dead after ${since()} s`));
     let workers = "";
     const first = until("the first repair", async () => {
       workers = JSON.stringify((await a.json("/api/workers")).items, null, 1);
@@ -107,7 +112,7 @@ Deno.test("a pool of five heals the death of two, and of a disk", async () => {
     }).then(() => console.log(`  first repair after ${since()} s`));
     await membersAre(a, 3);
     console.log(`  roster of three after ${since()} s`);
-    await Promise.all([first, untilCopies(a, 3), reads]);
+    await Promise.all([dead, first, untilCopies(a, 3), reads]);
     console.log(`  all at three copies after ${since()} s`);
     for (const node of [a, b, c]) await assertReads(node, stored);
 
