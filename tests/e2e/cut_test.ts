@@ -58,11 +58,11 @@ async function cutAndHeal(pool: NodePool, space: NetworkSpace): Promise<void> {
   }, { withinMs: 60_000, detail: () => pool.node(3).output().slice(-3_000) });
   await pool.formed();
   for (const node of pool.nodes) {
-    for (const name of names) {
+    await Promise.all(names.map(async (name) => {
       const { status, text } = await get(node, name);
       assert.equal(status, 200, `${name} at ${node.name}: ${text}`);
       assert.ok(possible.get(name)?.has(text), `${name} at ${node.name}: ${text}`);
-    }
+    }));
     await store(node, `after/${node.name}`, "again");
   }
 }
@@ -82,11 +82,11 @@ async function readOnly(nodes: readonly NodeChild[]): Promise<void> {
 async function readsOf(nodes: readonly NodeChild[], files: ReadonlyMap<string, string>) {
   for (const node of nodes) {
     let stale = 0;
-    for (const [name, wanted] of files) {
+    await Promise.all([...files].map(async ([name, wanted]) => {
       const { status, text, headers } = await get(node, name);
       assert.deepEqual([status, text], [200, wanted], `${name} at ${node.name}`);
       if (headers.get("skyring-stale") === "1") stale += 1;
-    }
+    }));
     assert.ok(stale > 0, `${node.name} read without a quorum and did not say so`);
   }
 }
@@ -102,16 +102,16 @@ async function goOn(
 ): Promise<void> {
   const written = new Set<string>();
   await until("the three to write", async () => {
-    for (const [index, name] of names.entries()) {
+    await Promise.all(names.map(async (name, index) => {
       const [node, texts] = [nodes[index % nodes.length], possible.get(name)];
-      if (node === undefined || texts === undefined) continue;
+      if (node === undefined || texts === undefined) return;
       const text = `by ${node.name} ${crypto.randomUUID()}`;
       const { status, answer } = await put(node, name, { body: text });
       assert.ok([200, 503].includes(status), `${status} ${JSON.stringify(answer)}`);
       if (status === 200) texts.clear();
       texts.add(text);
       if (status === 200) written.add(name);
-    }
+    }));
     return written.size >= names.length / 2;
   }, { withinMs: 60_000 });
   console.log(`  the three wrote ${written.size} of ${names.length} names`);
