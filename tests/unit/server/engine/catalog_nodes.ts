@@ -1,0 +1,131 @@
+// Catalogs of several nodes over real databases, an in-process channel and gossip: for the tests of
+// catalog sync and its bench.
+
+import assert from "node:assert/strict";
+import { asLineage, asNodeId, type NodeId } from "../../../../shared/base/ids.ts";
+import { createPrng } from "../../../../shared/base/prng.ts";
+import type { CatalogEntry } from "../../../../shared/record/catalog_entry.ts";
+import { sameFingerprint } from "../../../../shared/record/fingerprint_tree.ts";
+import { catalogMigrations } from "../../../../server/disk/catalog_table.ts";
+import { openDatabase } from "../../../../server/disk/database.ts";
+import { Catalog } from "../../../../server/engine/catalog.ts";
+import { CatalogSync, type Gossip } from "../../../../server/engine/catalog_sync.ts";
+import { Workers } from "../../../../server/engine/workers.ts";
+import type { Channel, ChannelHandler } from "../../../../server/net/network.ts";
+
+const lineage = asLineage("cd".repeat(32));
+const all = { depth: 0, index: 0 };
+
+/** Connects the channels and gossip of several nodes, and counts what passes. */
+export class Wire {
+  readonly handlers = new Map<NodeId, ChannelHandler>();
+  readonly hearers = new Map<NodeId, (from: NodeId, bytes: Uint8Array) => void>();
+  bytes = 0;
+
+  channel(self: NodeId): Channel {
+    const pass = async (to: NodeId, message: Uint8Array) => {
+      this.bytes += message.length;
+      const reply = await this.handlers.get(to)?.(self, message);
+      this.bytes += reply?.length ?? 0;
+      return reply;
+    };
+    return {
+      name: "catalog",
+      request: async (to, message) => (await pass(to, message)) ?? new Uint8Array(0),
+      notify: (to, message) => void pass(to, message),
+      handle: (handler) => void this.handlers.set(self, handler),
+    };
+  }
+
+  gossip(self: NodeId, { deaf }: { deaf: boolean }): Gossip {
+    return {
+      publish: (bytes) => {
+        for (const [to, hear] of this.hearers) if (to !== self) hear(self, bytes);
+      },
+      handle: (hear) => {
+        if (!deaf) this.hearers.set(self, hear);
+      },
+    };
+  }
+}
+
+/** One node's catalog. */
+export interface TestNode {
+  readonly catalog: Catalog;
+  readonly sync: CatalogSync;
+  stop(): Promise<void>;
+}
+
+/** Opens a node on a folder of its own; stop() asserts that no loop failed. */
+export async function openNode(
+  name: string,
+  { wire, peers, deaf = false, start = true }: {
+    wire: Wire;
+    peers: string[];
+    deaf?: boolean;
+    start?: boolean;
+  },
+): Promise<TestNode> {
+  const folder = await Deno.makeTempDir();
+  const database = await openDatabase({
+    path: `${folder}/skyring.db`,
+    migrations: [catalogMigrations],
+  });
+  const now = Date.now;
+  const catalog = await Catalog.open({
+    database,
+    tombstoneAgeMs: 30 * 86_400_000,
+    now,
+    isComplete: () => true,
+  });
+  const failures: unknown[] = [];
+  const workers = new Workers((_, error) => failures.push(error));
+  const self = asNodeId(name);
+  const sync = new CatalogSync({
+    catalog,
+    database,
+    channel: wire.channel(self),
+    gossip: wire.gossip(self, { deaf }),
+    workers,
+    prng: createPrng(1),
+    now,
+    peers: () => peers.map(asNodeId).filter((peer) => wire.handlers.has(peer)),
+    lineage: () => lineage,
+    alone: () => false,
+  });
+  if (start) await sync.start();
+  const stop = async () => {
+    sync.stop();
+    await workers.stop();
+    await catalog.settled();
+    await database.stop();
+    await Deno.remove(folder, { recursive: true });
+    assert.deepEqual(failures, []);
+  };
+  return { catalog, sync, stop };
+}
+
+/** An entry of about 200 bytes at version `round`. */
+export function entry(name: string, round: number, deleted = false): CatalogEntry {
+  const version = [1, round, asNodeId("n"), 1] as const;
+  const stamp = [Date.now(), 0] as const;
+  const body = new Uint8Array(deleted ? 0 : 160);
+  return {
+    key: { kind: "file", name },
+    value: { version, n: round, stamp, deleted, recent: [version], body },
+  };
+}
+
+/** Waits until something is so. @returns milliseconds it took */
+export async function until(truth: () => boolean, limitMs: number): Promise<number> {
+  const start = performance.now();
+  while (!truth()) {
+    assert.ok(performance.now() - start < limitMs, `not within ${limitMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return performance.now() - start;
+}
+
+/** Whether two catalogs are the same. */
+export const inStep = (one: TestNode, other: TestNode) => () =>
+  sameFingerprint(one.catalog.fingerprint(all), other.catalog.fingerprint(all));
