@@ -6,7 +6,7 @@ import { Frame, type FrameView, Live } from "./frame.tsx";
 import { FileSheets } from "./file_sheets.tsx";
 import { bytesHref, downloadHref } from "./files.tsx";
 import { Ago, Command, Notice } from "./picture.tsx";
-import { Pieces } from "./pieces_part.tsx";
+import { BlockList, Pieces } from "./pieces_part.tsx";
 import type { FileView } from "./file_view.ts";
 import { ShareBox } from "./share_box.tsx";
 import { cliCommand, counted, whole } from "./words.ts";
@@ -27,6 +27,7 @@ export function FilePage({ view, frame }: { readonly view: FileView; readonly fr
         <Live part={partOf(view)} seconds={5}>
           <FilePart view={view} />
         </Live>
+        <BlockList view={view} />
         <div class="cols cols-21 block">
           <Preview view={view} />
           <div class="facts">

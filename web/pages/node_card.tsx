@@ -10,19 +10,20 @@ import { formatRate } from "../../shared/base/units.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
 import { Ago, Glyph, Picture } from "./picture.tsx";
 import type { PoolView } from "./pool_view.ts";
-import { percent, roundTrip, sizeOf, whole } from "./words.ts";
+import { dashboardOf, percent, roundTrip, sizeOf, whole } from "./words.ts";
 
 /** The card. */
 export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly view: PoolView }) {
   const sign = signOf(node.state, node.phase.phase);
   const isHere = node.id === view.status.id;
+  const dashboard = dashboardOf(node.http);
   const full = node.capacity > 0 ? node.used / node.capacity : 0;
   return (
     <article class={`card is-${toneOf[sign]}`} id={node.id} aria-labelledby={`${node.id}-h`}>
       <div class="card-head">
         <Glyph sign={sign} />
         <h2 id={`${node.id}-h`} class="clip" title={node.name}>
-          {node.http === null || isHere ? node.name : <a href={`${node.http}/`}>{node.name}</a>}
+          {isHere || dashboard === undefined ? node.name : <a href={dashboard}>{node.name}</a>}
         </h2>
         {isHere && <span class="quiet nowrap">this node</span>}
         <span class="tagline">{isHere ? "" : roundTrip(node.roundTripMs)}</span>

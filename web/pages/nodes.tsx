@@ -10,6 +10,7 @@ import type { PoolView } from "./pool_view.ts";
 import {
   cliCommand,
   counted,
+  dashboardOf,
   listed,
   percent,
   roundTrip,
@@ -121,12 +122,13 @@ function NodeRows({ view }: { readonly view: PoolView }) {
 
 function NodeRow({ node, view }: { readonly node: NodeSnapshot; readonly view: PoolView }) {
   const sign = signOf(node.state, node.phase.phase);
+  const dashboard = dashboardOf(node.http);
   return (
     <tr id={node.id}>
       <td>
         <span class={`copies is-${toneOf[sign]}`}>
           <Glyph sign={sign} />
-          {node.http === null ? node.name : <a href={`${node.http}/`}>{node.name}</a>}
+          {dashboard === undefined ? node.name : <a href={dashboard}>{node.name}</a>}
         </span>
       </td>
       <td class="soft">

@@ -96,8 +96,14 @@ function Row({ peer, pool }: { readonly peer: PeerRow; readonly pool: PoolView }
         <code title={peer.address}>{wayOf(peer.address)}</code>
       </td>
       <td class="num">{roundTrip(peer.roundTripMs ?? null)}</td>
-      <td class="num">{formatRate(rates?.taken ?? 0)}</td>
-      <td class="num">{formatRate(rates?.given ?? 0)}</td>
+      <td class="num">
+        <span class="only-s">takes</span>
+        {formatRate(rates?.taken ?? 0)}
+      </td>
+      <td class="num">
+        <span class="only-s">gives</span>
+        {formatRate(rates?.given ?? 0)}
+      </td>
       <td class="num hide-s">
         {formatSize(peer.bytesIn)} in, {formatSize(peer.bytesOut)} out
       </td>

@@ -11,7 +11,7 @@ import { counted, whole } from "./words.ts";
 
 const blocksListed = 100;
 
-/** Bar, holders and list. */
+/** Bar and holders: what a poll brings. */
 export function Pieces({ view }: { readonly view: FileView }) {
   const { file, from, pieces } = view;
   const due = Math.min(file.replicas.wanted, Math.max(1, view.nodes.size));
@@ -58,11 +58,17 @@ export function Pieces({ view }: { readonly view: FileView }) {
         </h2>
         <Holders view={view} />
       </section>
-      <details class="block-s">
-        <summary>The blocks by name, from {whole(from)} on</summary>
-        <BlockTable view={view} />
-      </details>
     </>
+  );
+}
+
+/** The blocks by name: as they were when the page was made. */
+export function BlockList({ view }: { readonly view: FileView }) {
+  return (
+    <details class="block-s">
+      <summary>The blocks by name, from {whole(view.from)} on</summary>
+      <BlockTable view={view} />
+    </details>
   );
 }
 
@@ -118,16 +124,14 @@ function Windows({ view }: { readonly view: FileView }) {
 
 function Holders({ view }: { readonly view: FileView }) {
   const { pieces, nodes } = view;
-  const seen = new Set(pieces.flatMap(({ owners, holders }) => [...owners, ...holders]));
-  const rows = [...nodes].filter(([id]) => seen.has(id))
+  const sides = sidesOf(pieces);
+  const rows = [...nodes].filter(([id]) => sides.has(id))
     .sort(([, left], [, right]) => left.name < right.name ? -1 : 1);
   if (rows.length === 0) return <p class="caption">No node that answers holds any of it.</p>;
   return (
     <div class="holders">
       {rows.map(([id, { name, answers }]) => {
-        const cells = pieces.map((piece) => cellOf(piece, id));
-        const held = cells.filter((cell) => cell === "held" || cell === "surplus").length;
-        const wanted = cells.filter((cell) => cell === "wanted").length;
+        const { cells, held, wanted } = sides.get(id) ?? { cells: [], held: 0, wanted: 0 };
         return (
           <>
             <a href={`/ui/nodes#${id}`} class="clip" title={name}>{name}</a>
@@ -147,9 +151,36 @@ function Holders({ view }: { readonly view: FileView }) {
   );
 }
 
-function cellOf({ owners, holders }: PieceRow, id: string): RowCell {
-  if (holders.includes(id)) return owners.includes(id) ? "held" : "surplus";
-  return owners.includes(id) ? "wanted" : "off";
+interface Side {
+  readonly cells: RowCell[];
+  held: number;
+  wanted: number;
+}
+
+/** Each node's side of the window: walked by block, not by node, since few nodes have a block. */
+function sidesOf(pieces: readonly PieceRow[]): ReadonlyMap<string, Side> {
+  const sides = new Map<string, Side>();
+  const sideOf = (id: string): Side => {
+    const known = sides.get(id);
+    if (known !== undefined) return known;
+    const side: Side = { cells: new Array(pieces.length).fill("off"), held: 0, wanted: 0 };
+    sides.set(id, side);
+    return side;
+  };
+  pieces.forEach(({ owners, holders }, index) => {
+    for (const id of holders) {
+      const side = sideOf(id);
+      side.cells[index] = owners.includes(id) ? "held" : "surplus";
+      side.held++;
+    }
+    for (const id of owners) {
+      if (holders.includes(id)) continue;
+      const side = sideOf(id);
+      side.cells[index] = "wanted";
+      side.wanted++;
+    }
+  });
+  return sides;
 }
 
 function BlockTable({ view }: { readonly view: FileView }) {

@@ -120,13 +120,13 @@ Deno.test("pieces() of 2,000 equal blocks is as short as that of two", () => {
   assert.ok(pieces(many, { replicas: 3, label: "x" }).length < 700);
 });
 
-Deno.test("row() draws every block once", () => {
-  const cells = ["held", "held", "off", "wanted", "surplus", "held"] as const;
+Deno.test("row() draws what is held as one stroke with gaps, the rest as stripes", () => {
+  const cells = ["off", "held", "held", "off", "wanted", "surplus", "held"] as const;
   const svg = row(cells, { label: "x" });
-  assert.equal(widths(svg, "held"), 3);
+  assert.match(svg, /class="r-held" d="M1 5h2m3 0h1"/);
   assert.equal(widths(svg, "wanted"), 3); // three stripes
   assert.equal(widths(svg, "surplus"), 2);
-  assert.equal(widths(svg, "off"), 1);
+  assert.equal(widths(svg, "off"), cells.length);
 });
 
 Deno.test("grid() has 512 cells, and drops what does not fit", () => {
