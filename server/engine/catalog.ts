@@ -52,6 +52,14 @@ export interface CatalogOptions {
 }
 
 const tombstonesDroppedAtOnce = 500;
+/** Entries of several merges that go into one commit. */
+const mergedEntriesMax = 500;
+
+interface Waiting {
+  readonly entries: readonly CatalogEntry[];
+  readonly resolve: (changes: readonly CatalogChange[]) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /** The catalog of this node. Methods throw as Database.read() and write() do. */
 export class Catalog implements CatalogView {
@@ -59,6 +67,8 @@ export class Catalog implements CatalogView {
   #tree = new FingerprintTree();
   #live = new Map<RecordKind, number>();
   #queue: Promise<unknown> = Promise.resolve();
+  /** Merges asked for whose turn has not come: all of them share one commit. */
+  #waiting: Waiting[] = [];
   readonly #listeners: ((changes: readonly CatalogChange[]) => void)[] = [];
 
   private constructor(options: CatalogOptions) {
@@ -80,7 +90,10 @@ export class Catalog implements CatalogView {
 
   /** Takes entries newer than what is held; resolves with the changes once they are durable. */
   merge(entries: readonly CatalogEntry[]): Promise<readonly CatalogChange[]> {
-    return this.#inTurn(() => this.#merge(entries));
+    const { promise, resolve, reject } = Promise.withResolvers<readonly CatalogChange[]>();
+    this.#waiting.push({ entries, resolve, reject });
+    void this.#inTurn(() => this.#mergeWaiting());
+    return promise;
   }
 
   /** The entry under a key; undefined when unknown or deleted. */
@@ -177,6 +190,28 @@ export class Catalog implements CatalogView {
   /** Resolves when the merges asked for so far are done. */
   async settled(): Promise<void> {
     await this.#queue;
+  }
+
+  /** Never rejects: each caller is told of its own entries, or of the failure. */
+  async #mergeWaiting(): Promise<void> {
+    let count = 0;
+    let entries = 0;
+    for (const each of this.#waiting) {
+      entries += each.entries.length;
+      if (count > 0 && entries > mergedEntriesMax) break;
+      count++;
+    }
+    const group = this.#waiting.splice(0, count);
+    if (group.length === 0) return;
+    try {
+      const changes = await this.#merge(group.flatMap((each) => each.entries));
+      for (const each of group) {
+        const own = new Set(each.entries);
+        each.resolve(changes.filter(({ entry }) => own.has(entry)));
+      }
+    } catch (error) {
+      for (const each of group) each.reject(error);
+    }
   }
 
   async #merge(entries: readonly CatalogEntry[]): Promise<readonly CatalogChange[]> {

@@ -123,6 +123,7 @@ class Push {
       lanes: new PushLanes(ports),
       ledger: new CopyLedger(replicas + 2),
       replicas,
+      begunAt: ports.clock.now(),
       signal: this.#end.signal,
     };
     this.#sweeper = this.#sweep();

@@ -1,6 +1,7 @@
 // Brings every block of a push to its copies, and counts them again before the answer.
 // Placing takes a block's nodes in order (owners, then stand-ins) until enough confirmed it.
-// Recounting asks every claimed holder by lists of CIDs, which also renews the leases there;
+// Recounting asks every claimed holder by lists of CIDs, which also renews the leases there when
+// the push has lasted: what was put a moment ago has its lease from the put.
 // what is missing then is fetched from a copy and placed once more.
 
 import type { NodeId } from "../../shared/base/ids.ts";
@@ -16,6 +17,8 @@ const haveTimeoutMs = 10_000;
 const wantTimeoutMs = 10_000;
 const retryPausesMs = [100, 400, 1_500] as const;
 const topUpAtOnce = 8;
+/** Far below the time that a put protects its block for. */
+const leaseFreshMs = 5_000;
 
 /** One push's blocks, lanes and aims. */
 export interface CopyWork {
@@ -23,6 +26,8 @@ export interface CopyWork {
   readonly lanes: PushLanes;
   readonly ledger: CopyLedger;
   readonly replicas: number;
+  /** When the first block can have been put, by the ports' clock. */
+  readonly begunAt: number;
   readonly signal: AbortSignal;
 }
 
@@ -105,14 +110,15 @@ async function heldBy(
 ): Promise<readonly boolean[]> {
   const { ledger, ports, signal } = work;
   const cids = query.rows.map((row) => ledger.cidAt(row));
+  const lease = ports.clock.now() - work.begunAt > leaseFreshMs;
   if (query.peer === ports.self) {
-    await ports.store.touch(cids);
+    if (lease) await ports.store.touch(cids);
     return cids.map((cid) => ports.store.has(cid));
   }
   for (const pause of [0, ...retryPausesMs]) {
     if (pause > 0) await ports.clock.sleep(pause, signal);
     if (!ports.ring.isUsable(query.peer)) break;
-    const options = { timeoutMs: haveTimeoutMs, signal, lease: true };
+    const options = { timeoutMs: haveTimeoutMs, signal, lease };
     const answer = await untilAborted(ports.exchange.have(query.peer, cids, options), signal);
     if (answer === undefined) break;
     if (answer.ok) {

@@ -321,7 +321,10 @@ export function createAgreement(options: AgreementOptions): Agreement {
     return {
       roster,
       member: isMember(core),
-      answering: answeringCount(core),
+      // Counted when it is read: most who ask for the status want two words of it, often.
+      get answering() {
+        return answeringCount(core);
+      },
       arriving: handover.remaining() + core.live.slots.unready.size,
       waiting: handover.waiting(waitingShown),
       unsettled,
