@@ -94,7 +94,15 @@ export function makeControl(options: NodeControlOptions): NodeControl {
     else control.tell(job, reachable(options));
   };
   const actions = createNodeActions({
-    ...{ self, agreement, control, jobs, nodes: options.nodes, clock: systemClock },
+    ...{
+      self,
+      name: seat.name,
+      agreement,
+      control,
+      jobs,
+      nodes: options.nodes,
+      clock: systemClock,
+    },
     obey: (order) => local.obey(order),
     peers: () => reachable(options),
     losses: (roster, gone) => lossesOf(lossPorts(options), { roster, gone, signal: soon() }),

@@ -30,6 +30,7 @@ export interface HandOffOptions {
 
 const putTimeoutMs = 15_000;
 const restMs = 1_000;
+const askAgainMs = 200;
 /** Passes without any progress after which `force` is content with less. */
 const vainPasses = 3;
 
@@ -55,11 +56,12 @@ export async function handOff(ports: HandOffPorts, options: HandOffOptions): Pro
     const full = new Set<NodeId>();
     const verify = options.force && vain >= vainPasses;
     const tally = await onePass(ports, { ...options, full, verify });
-    if (tally.short === 0) return;
-    if (verify && tally.verified === tally.short) return;
+    // What was sent in this pass is asked for in the next one: a confirmed put is no copy yet.
+    if (tally.short === 0 && tally.sent === 0) return;
+    if (verify && tally.sent === 0 && tally.verified === tally.short) return;
     vain = tally.sent > 0 || tally.short < best ? 0 : vain + 1;
     best = Math.min(best, tally.short);
-    await ports.clock.sleep(restMs, options.signal);
+    await ports.clock.sleep(tally.short > 0 ? restMs : askAgainMs, options.signal);
     options.signal.throwIfAborted();
   }
 }

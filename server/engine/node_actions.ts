@@ -50,6 +50,8 @@ export interface NodeActions {
 
 export interface NodeActionsOptions {
   readonly self: NodeId;
+  /** This node's own name: known before its row says it. */
+  readonly name: string;
   readonly nodes: () => readonly NodeSnapshot[];
   readonly agreement: Pick<AgreementDriver, "status" | "propose" | "roster" | "history">;
   readonly control: Control;
@@ -132,8 +134,8 @@ function ordered(reply: ControlReply): Ordered {
 }
 
 /** The member of that id or name. @throws {SkyringError} not_found, conflict: the name is shared */
-function resolve({ nodes }: NodeActionsOptions, node: string): NodeId {
-  const rows = nodes();
+function resolve({ nodes, self, name: own }: NodeActionsOptions, node: string): NodeId {
+  const rows = nodes().map(({ id, name }) => ({ id, name: id === self ? own : name }));
   const byId = rows.find(({ id }) => id === node);
   if (byId !== undefined) return asNodeId(byId.id);
   const named = rows.filter(({ name }) => name === node);
