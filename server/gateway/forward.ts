@@ -77,6 +77,8 @@ async function carry(passage: Passage): Promise<Response> {
       leave();
       if (request.signal.aborted) throw error;
       if (!(error instanceof UpstreamFailure)) throw error;
+      // The client's own body failed, which is no fault of the node.
+      if (error.cause instanceof SkyringError) throw error.cause;
       passage.log("gateway_node_failed", { node: node.base, error: messageOf(error) });
       nodes.failed(node);
       if (!mayGoElsewhere(passage, error)) throw brokenOff(passage, { node, error });

@@ -19,8 +19,7 @@ export function createHeldBodies(): HeldBodies {
       if (stream === null) return { body: { kind: "none" }, release: () => undefined };
       const length = Number(headers.get("content-length") ?? NaN);
       if (!(length <= gatewayReplayBytesMax && heldBytes + length <= gatewayReplayTotalBytesMax)) {
-        const consent = /100-continue/i.test(headers.get("expect") ?? "");
-        return { body: { kind: "stream", stream, consent }, release: () => undefined };
+        return { body: { kind: "stream", stream }, release: () => undefined };
       }
       heldBytes += length;
       const release = () => {

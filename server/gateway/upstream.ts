@@ -1,6 +1,9 @@
 // One request to one node over node:http, which, other than fetch, announces the length of a
 // stream and tells what became of it: whether the node was reached at all, and whether the whole
 // body was sent. That decides what may be asked again elsewhere.
+//
+// A stream is begun only when the node consents (Expect: 100-continue): a node that refuses says
+// so before any of it is read, so that the client still gets the reason.
 
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { request as tlsRequest } from "node:https";
@@ -11,12 +14,7 @@ import type { KnownNode } from "./node_set.ts";
 export type UpstreamBody =
   | { readonly kind: "none" }
   | { readonly kind: "held"; readonly bytes: Uint8Array }
-  | {
-    readonly kind: "stream";
-    readonly stream: ReadableStream<Uint8Array>;
-    /** The client waits for consent: it is asked for, and reading begins when it came. */
-    readonly consent: boolean;
-  };
+  | { readonly kind: "stream"; readonly stream: ReadableStream<Uint8Array> };
 
 export interface UpstreamRequest {
   readonly method: string;
@@ -52,10 +50,10 @@ export class UpstreamFailure extends Error {
 export function ask(node: KnownNode, options: UpstreamRequest): Promise<UpstreamAnswer> {
   const send = node.base.startsWith("https:") ? tlsRequest : httpRequest;
   const { body, headersMs } = options;
-  const consent = body.kind === "stream" && body.consent;
+  const consent = body.kind === "stream" ? { expect: "100-continue" } : {};
   const request = send(node.base + options.path, {
     method: options.method,
-    headers: { ...options.headers, ...(consent ? { expect: "100-continue" } : {}) },
+    headers: { ...options.headers, ...consent },
     // A kept connection that the node has just closed would look like a request that it broke.
     agent: false,
   });
@@ -84,7 +82,7 @@ export function ask(node: KnownNode, options: UpstreamRequest): Promise<Upstream
       follow(message, request, signal);
       resolve({ status: message.statusCode ?? 502, headers: headersOf(message), message });
     });
-    sendBody(request, { body, consent, progress }).catch(fail);
+    sendBody(request, { body, progress }).catch(fail);
   });
 }
 
@@ -104,7 +102,6 @@ async function sendBody(
   request: ClientRequest,
   given: {
     readonly body: UpstreamBody;
-    readonly consent: boolean;
     readonly progress: { broken: Broken };
   },
 ): Promise<void> {
@@ -112,13 +109,14 @@ async function sendBody(
   let answered = false;
   request.once("response", () => answered = true);
   const reached = connected(request);
-  if (given.consent) request.flushHeaders();
+  const consented = first(request, ["continue", "response", "close"]);
   if (body.kind === "none") request.end();
-  if (body.kind === "held") request.end(body.bytes);
+  else if (body.kind === "held") request.end(body.bytes);
+  else request.flushHeaders();
   await reached;
   progress.broken = body.kind === "stream" ? "body_unsent" : "unanswered";
   if (body.kind !== "stream") return;
-  if (given.consent) await first(request, ["continue", "response", "close"]);
+  await consented;
   const reader = body.stream.getReader();
   try {
     while (!answered && !request.destroyed) {
