@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { needing } from "../gate/needs.ts";
 import { get, put, store } from "./content.ts";
 import { NetworkSpace } from "./network_space.ts";
-import type { NodeChild } from "./node_child.ts";
+import { filePath, type NodeChild } from "./node_child.ts";
 import { NodePool } from "./node_pool.ts";
 import { until } from "./until.ts";
 
@@ -37,9 +37,14 @@ Deno.test({
 async function cutAndHeal(pool: NodePool, space: NetworkSpace): Promise<void> {
   for (const name of names) await store(pool.node(0), name, "before");
   const before = new Map(names.map((name) => [name, "before"]));
+  await until("every catalog to know the names", async () => {
+    const lists = await Promise.all(pool.nodes.map((node) => node.json("/api/files?prefix=cut/")));
+    return lists.every(({ items }) => items.length === names.length);
+  });
   await space.cut(majority, minority);
   const three = majority.map((index) => pool.node(index));
   const two = minority.map((index) => pool.node(index));
+  const early = await writeEarly(two);
   await readOnly(two);
   await readsOf(two, before);
   const possible = new Map(names.map((name) => [name, new Set(["before"])]));
@@ -63,19 +68,43 @@ async function cutAndHeal(pool: NodePool, space: NetworkSpace): Promise<void> {
       assert.equal(status, 200, `${name} at ${node.name}: ${text}`);
       assert.ok(possible.get(name)?.has(text), `${name} at ${node.name}: ${text}`);
     }));
+    for (const name of early) assert.equal((await get(node, name)).text, "early", name);
+    assert.equal((await get(node, "cut/refused")).status, 404);
     await store(node, `after/${node.name}`, "again");
   }
+}
+
+/**
+ * Writes through the two before they know that they are cut off: those of names whose deciders
+ * are mostly on their side may succeed, and must be found later. @returns the acknowledged names
+ */
+async function writeEarly(nodes: readonly NodeChild[]): Promise<string[]> {
+  const written: string[] = [];
+  await Promise.all(
+    names.slice(0, 10).flatMap((name) =>
+      nodes.map(async (node) => {
+        const early = `early/${node.name}/${name}`;
+        const { status, answer } = await put(node, early, { body: "early" });
+        assert.ok([201, 503].includes(status), `${status} ${JSON.stringify(answer)}`);
+        if (status === 201) written.push(early);
+      })
+    ),
+  );
+  console.log(`  the two wrote ${written.length} names before they noticed`);
+  return written;
 }
 
 /** Writes are refused with 503 at each of them. */
 async function readOnly(nodes: readonly NodeChild[]): Promise<void> {
   for (const node of nodes) {
     await until(`${node.name} to be read-only`, async () => {
-      const { status } = await put(node, "cut/refused", { body: "never" });
-      assert.equal(status, 503);
       const { writable, phase } = await node.json("/api/status");
       return writable === false && phase.phase === "read-only";
     }, { withinMs: 40_000 });
+    const { status, answer } = await put(node, "cut/refused", { body: "never" });
+    assert.equal(status, 503, JSON.stringify(answer));
+    const removed = await node.request(filePath(names[0] ?? ""), { method: "DELETE" });
+    assert.equal(removed.status, 503, await removed.text());
   }
 }
 
