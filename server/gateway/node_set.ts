@@ -51,7 +51,8 @@ export interface NodeSetOptions {
   /** Shown to nodes with the gateway's own questions, never with those of clients. */
   readonly token: string | null;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
-  readonly pollMs?: number;
+  /** Shorter, for tests. */
+  readonly waits?: { readonly pollMs: number; readonly timeoutMs: number };
 }
 
 const netmapSchema = v.object({
@@ -65,6 +66,7 @@ export interface Choice {
   readonly except: ReadonlySet<KnownNode>;
 }
 
+/** Finds out who can be asked, and chooses. No method throws. */
 export class NodeSet {
   readonly #options: NodeSetOptions;
   readonly #entries = new Map<string, Entry>();
@@ -161,7 +163,7 @@ export class NodeSet {
     this.#timer = setTimeout(async () => {
       await this.poll();
       if (!this.#stopping.signal.aborted) this.#schedule();
-    }, this.#options.pollMs ?? gatewayPollMs);
+    }, this.#options.waits?.pollMs ?? gatewayPollMs);
   }
 
   async #round(): Promise<void> {
@@ -226,7 +228,7 @@ export class NodeSet {
       redirect: "error",
       signal: AbortSignal.any([
         this.#stopping.signal,
-        AbortSignal.timeout(gatewayPollTimeoutMs),
+        AbortSignal.timeout(this.#options.waits?.timeoutMs ?? gatewayPollTimeoutMs),
       ]),
     });
   }

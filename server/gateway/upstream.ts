@@ -36,6 +36,7 @@ export interface UpstreamAnswer {
 /** What a broken request has surely not done. */
 export type Broken = "not_reached" | "body_unsent" | "unanswered";
 
+/** A request that a node did not answer; `broken` says how far it came. */
 export class UpstreamFailure extends Error {
   override readonly name = "UpstreamFailure";
   readonly broken: Broken;

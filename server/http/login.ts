@@ -19,7 +19,7 @@ export function routeLogin(app: App, services: Services): void {
   });
 }
 
-/** The token in a login's body, "" when there is none. @throws {SkyringError} bad_request, too_large */
+/** The token in a login's body, "" when there is none. @throws {SkyringError} bad_request */
 export async function readLogin(request: Request): Promise<string> {
   const body = new TextDecoder().decode(await readSmall(request, loginBytesMax));
   return tokenOf(request.headers, body);

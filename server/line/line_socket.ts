@@ -10,6 +10,7 @@ import { lineLingerBytesMax, lineLingerMs, lineStallMs } from "../../shared/base
 /** What read() found: bytes, the client's end, or nothing in time. */
 export type Piece = Uint8Array | "end" | "idle";
 
+/** One client's socket, read by the piece. */
 export class LineSocket {
   readonly #socket: Socket;
   readonly #waiting: Uint8Array[] = [];

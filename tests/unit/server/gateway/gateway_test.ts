@@ -4,58 +4,10 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { SkyringError } from "../../../../shared/base/errors.ts";
 import type { Pool } from "../../../../server/engine/pool.ts";
-import { type GatewayOptions, startGateway } from "../../../../server/gateway/gateway.ts";
-import { createLog } from "../../../../server/log.ts";
 import type { MemoryPool } from "../../../http/memory_pool.ts";
 import { rawSocket } from "../../../http/socket.ts";
-import { type FakeNode, type FakeOptions, freePort, startFake } from "./fake_node.ts";
-
-interface Bench {
-  readonly base: string;
-  readonly port: number;
-  readonly linePort: number;
-  readonly nodes: readonly FakeNode[];
-}
-
-const quiet = createLog({
-  ...{ format: "text", level: "error", now: () => 0 },
-  write: (line) => assert.fail(line),
-});
-
-async function withGateway(
-  fakes: readonly FakeOptions[],
-  use: (bench: Bench) => Promise<void>,
-  options: Partial<GatewayOptions> = {},
-): Promise<void> {
-  const nodes = await Promise.all(fakes.map(startFake));
-  const port = freePort();
-  const linePort = freePort();
-  const gateway = await startGateway({
-    ...{ host: "127.0.0.1", port, lineHost: "127.0.0.1", linePort, token: null, allowHosts: [] },
-    ...{ isPublic: false, hasSecret: false, nodes: nodes.map(({ base }) => base), log: quiet },
-    ...options,
-  });
-  try {
-    await use({ base: gateway.http, port, linePort, nodes });
-  } finally {
-    await gateway.stop();
-    for (const node of nodes) await node.stop();
-  }
-}
-
-function randomBytes(length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; at += 65_536) {
-    crypto.getRandomValues(bytes.subarray(at, Math.min(length, at + 65_536)));
-  }
-  return bytes;
-}
-
-async function store(nodes: readonly FakeNode[], name: string, bytes: Uint8Array) {
-  for (const { pool } of nodes) {
-    await pool.push(ReadableStream.from([bytes]), { name });
-  }
-}
+import { type FakeNode, type FakeOptions, startFake } from "./fake_node.ts";
+import { randomBytes, store, withGateway } from "./gateway_bench.ts";
 
 /** Reads break after so many bytes, each time a file is opened by name. */
 function breaking(afterBytes: number): (pool: MemoryPool) => Partial<Pool> {
@@ -125,9 +77,8 @@ Deno.test("a download breaks off when no other node has its content", async () =
     async ({ base, nodes }) => {
       const [first] = nodes;
       await store(first === undefined ? [] : [first], "f", bytes);
-      first?.pool.blockMap.delete(
-        (await first.pool.blocks("f", { after: 4, limit: 1 })).items[0]?.cid ?? "" as never,
-      );
+      const rows = await first?.pool.blocks("f", { after: 4, limit: 1 });
+      for (const { cid } of rows?.items ?? []) first?.pool.blockMap.delete(cid);
       let broken = 0;
       for (let round = 0; round < 4; round++) {
         const response = await fetch(`${base}/api/files/f`);
@@ -197,18 +148,17 @@ Deno.test("a small upload is sent again to another node, a large one fails in cl
   await withGateway(fakes, async (bench) => {
     nodes = bench.nodes;
     const { base } = bench;
-    const small = await fetch(`${base}/api/files/small`, {
-      method: "PUT",
-      body: randomBytes(5_000),
-    });
+    const url = `${base}/api/files/small`;
+    const small = await fetch(url, { method: "PUT", body: randomBytes(5_000) });
     assert.equal(small.status, 201);
     await small.body?.cancel();
   });
   const again = [dyingOnce(() => nodes[0])];
   await withGateway(again, async (bench) => {
     nodes = bench.nodes;
+    const url = `${bench.base}/api/files/f`;
     const put = (headers: Record<string, string>, size: number) =>
-      fetch(`${bench.base}/api/files/f`, { method: "PUT", body: randomBytes(size), headers });
+      fetch(url, { method: "PUT", body: randomBytes(size), headers });
     const response = await put({}, 3_000_000);
     const problem = await response.json();
     assert.deepEqual([response.status, problem.code], [503, "outcome_unknown"]);
@@ -250,7 +200,7 @@ Deno.test("an upload whose node dies in the middle of its body stored nothing", 
   });
 });
 
-Deno.test("an upload that waits for consent gets the node's own refusal before it is sent", async () => {
+Deno.test("an upload gets the refusal of a node before it is sent", async () => {
   const full: FakeOptions = {
     change: () => ({
       push: () => Promise.reject(new SkyringError("full", "Cannot store file: full")),
@@ -263,126 +213,6 @@ Deno.test("an upload that waits for consent gets the node's own refusal before i
     const text = await socket.until(/HTTP\/1\.1 [2-5]\d\d/);
     assert.match(text, /^HTTP\/1\.1 507 /);
     socket.socket.destroy();
-  });
-});
-
-Deno.test("the gateway judges Host, Origin and token as a node does", async () => {
-  await withGateway([{}], async ({ base, port, nodes }) => {
-    const ask = async (path: string, headers: Record<string, string>, method = "GET") => {
-      const socket = await rawSocket(port);
-      const lines = Object.entries({ host: `127.0.0.1:${port}`, ...headers });
-      socket.write(`${method} ${path} HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n`);
-      socket.write(`${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
-      return Number(/^HTTP\/1\.1 (\d+)/.exec(await socket.closed())?.[1]);
-    };
-    assert.equal(await ask("/api/status", { host: "evil.example" }), 403);
-    assert.equal(await ask("/api/files/f", { origin: "http://evil.example" }, "DELETE"), 403);
-    assert.equal(await ask("/api/files/f", { "sec-fetch-site": "cross-site" }, "PUT"), 403);
-    assert.equal(await ask("/api/status", { "x-forwarded-for": "1.2.3.4" }), 403);
-    assert.deepEqual(nodes[0]?.asked, []);
-    assert.equal(
-      await ask("/api/files/f", { origin: base, "sec-fetch-site": "same-origin" }, "PUT"),
-      201,
-    );
-    assert.equal(await ask("/api/files/../x", {}), 422);
-  });
-});
-
-Deno.test("a session of the gateway's cookie reaches nodes under their own name", async () => {
-  const token = "hush";
-  await withGateway([{ config: { token, loopback: false } }], async ({ base, port, nodes }) => {
-    assert.equal((await fetch(`${base}/api/status`)).status, 401);
-    const login = await fetch(`${base}/login`, {
-      ...{ method: "POST", redirect: "manual", body: new URLSearchParams({ token }) },
-    });
-    const cookie = (login.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
-    assert.equal(login.status, 303);
-    assert.ok(cookie.startsWith(`skyring-${port}=`), cookie);
-    const status = await fetch(`${base}/api/status`, { headers: { cookie } });
-    assert.equal(status.status, 200);
-    await status.body?.cancel();
-    assert.match(
-      nodes[0]?.asked.at(-1)?.headers.get("cookie") ?? "",
-      new RegExp(`^skyring-${nodes[0]?.port}=`),
-    );
-    const bearer = await fetch(`${base}/api/status`, {
-      headers: { authorization: `Bearer ${token}` },
-    });
-    assert.equal(bearer.status, 200);
-    await bearer.body?.cancel();
-  });
-});
-
-Deno.test("a gateway with its own token logs in before loopback nodes, and adds no authority", async () => {
-  const token = "hush";
-  await withGateway(
-    [{}, { config: { token: "other", loopback: false } }],
-    async ({ base, nodes }) => {
-      const proxied = { "x-forwarded-for": "1.2.3.4" };
-      assert.equal((await fetch(`${base}/api/status`, { headers: proxied })).status, 401);
-      const link = await fetch(`${base}/?token=${token}`, { redirect: "manual", headers: proxied });
-      assert.equal(link.status, 303);
-      const cookie = (link.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
-      const statuses = new Set<number>();
-      for (let round = 0; round < 4; round++) {
-        const response = await fetch(`${base}/api/files/none`, { headers: { cookie, ...proxied } });
-        statuses.add(response.status);
-        await response.body?.cancel();
-      }
-      // The loopback node answers; the one with another token sees no token of the gateway's.
-      assert.deepEqual([...statuses].sort(), [401, 404]);
-      assert.ok(
-        nodes.every(({ asked }) => asked.every(({ headers }) => !headers.has("authorization"))),
-      );
-      assert.ok(
-        nodes.every(({ asked }) => asked.every(({ headers }) => !headers.has("x-forwarded-for"))),
-      );
-    },
-    { token },
-  );
-});
-
-Deno.test("events stream through as they happen, and end when the client leaves", async () => {
-  await withGateway([{}], async ({ base }) => {
-    const response = await fetch(`${base}/api/events`);
-    assert.equal(response.headers.get("content-type"), "text/event-stream");
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    assert.match((await reader?.read())?.value ?? "", /^: skyring/);
-    await reader?.cancel();
-  });
-});
-
-Deno.test("upgrades are joined to a node both ways; foreign pages and proxies are not", async () => {
-  await withGateway([{}], async ({ port, nodes }) => {
-    nodes[0]?.http.node.on("upgrade", (request, socket) => {
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nX-Origin: ${request.headers.origin}\r\n\r\n`,
-      );
-      socket.on("data", (bytes: Uint8Array) => socket.write(bytes));
-      socket.on("end", () => socket.destroy());
-      socket.on("error", () => socket.destroy());
-    });
-    const upgrade = async (headers: string, host = `127.0.0.1:${port}`) => {
-      const socket = await rawSocket(port);
-      socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\n${headers}`);
-      socket.write("Upgrade: websocket\r\n\r\n");
-      return socket;
-    };
-    const own = await upgrade(`Origin: http://127.0.0.1:${port}\r\n`);
-    const head = await own.until(/\r\n\r\n/);
-    assert.match(
-      head,
-      new RegExp(`^HTTP/1.1 101 .*X-Origin: http://127.0.0.1:${nodes[0]?.port}`, "s"),
-    );
-    own.write("echo");
-    await own.until(/echo$/);
-    own.socket.destroy();
-    assert.match(
-      await (await upgrade("Origin: http://evil.example\r\n")).closed(),
-      /^HTTP\/1\.1 403/,
-    );
-    assert.match(await (await upgrade("X-Forwarded-For: 1.2.3.4\r\n")).closed(), /^HTTP\/1\.1 403/);
-    assert.match(await (await upgrade("", "evil.example")).closed(), /^HTTP\/1\.1 403/);
   });
 });
 
@@ -444,7 +274,7 @@ function talk(port: number, text: string): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
     const timer = setTimeout(() => reject(new Error("no end within 10 s")), 10_000);
-    socket.on("data", (bytes) => parts.push(bytes));
+    socket.on("data", (bytes: Uint8Array) => parts.push(bytes));
     socket.on("error", reject);
     socket.on("close", () => clearTimeout(timer));
     socket.on("end", () => {
