@@ -6,6 +6,7 @@ import { routeStatic } from "./static_files.ts";
 import { routeActions } from "./ui_actions.ts";
 import { routeUiEvents } from "./ui_events.ts";
 import { createFileViews } from "./ui_files.ts";
+import { routeOrders } from "./ui_orders.ts";
 import { routePages } from "./ui_pages.ts";
 import { routePreview } from "./ui_preview.ts";
 import { routeRingPicture } from "./ui_ring_picture.ts";
@@ -19,6 +20,7 @@ export function routeUi(app: App, services: Services): void {
   routePages(app, ui);
   routeRingPicture(app, ui);
   routeActions(app, ui);
+  routeOrders(app, ui);
   routePreview(app, services);
   routeUiEvents(app, services);
 }

@@ -4,17 +4,17 @@
 
 import { SkyringError } from "../../shared/base/errors.ts";
 import { type Cid } from "../../shared/base/ids.ts";
-import { httpJsonBytesMax, replicasMax } from "../../shared/base/limits.ts";
-import { checkName } from "../../shared/base/name.ts";
+import { replicasMax } from "../../shared/base/limits.ts";
 import { FilePage } from "../../web/pages/file.tsx";
 import { NodesPage } from "../../web/pages/nodes.tsx";
 import { fileHref } from "../../web/pages/event_list.tsx";
 import { ShareBox } from "../../web/pages/share_box.tsx";
-import { parseCid, queryInteger, readSmall } from "./requests.ts";
+import { parseCid, queryInteger } from "./requests.ts";
 import type { App } from "./routes.ts";
 import { sharePath } from "./shares.ts";
 import { isSecure } from "./auth.ts";
 import { seeOther, uiResponse } from "./ui_answer.ts";
+import { nameIn, readForm } from "./ui_form.ts";
 import { failure, page, type Ui } from "./ui_pages.ts";
 import { themeCookie } from "./ui_views.ts";
 
@@ -158,20 +158,4 @@ function routeShareForm(app: App, ui: Ui): void {
     answer.headers.set("cache-control", "no-store");
     return answer;
   });
-}
-
-/** Fields of a form. @throws {SkyringError} bad_request, too_large */
-async function readForm(request: Request): Promise<URLSearchParams> {
-  const type = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
-  if (type !== "application/x-www-form-urlencoded") {
-    throw new SkyringError("bad_request", "Cannot read form: expected URL-encoded fields");
-  }
-  return new URLSearchParams(new TextDecoder().decode(await readSmall(request, httpJsonBytesMax)));
-}
-
-/** A checked name. @throws {SkyringError} bad_name */
-function nameIn(fields: URLSearchParams, field: string): string {
-  const check = checkName(fields.get(field) ?? "");
-  if (!check.ok) throw new SkyringError("bad_name", check.message);
-  return check.name;
 }

@@ -143,7 +143,8 @@ export function failure(ui: Ui, request: Request, error: SkyringError): Response
   return uiResponse(String(html), { request, status });
 }
 
-async function part(request: Request, markup: Markup): Promise<Response> {
+/** A part of a page. */
+export async function part(request: Request, markup: Markup): Promise<Response> {
   return uiResponse(String(await markup), { request });
 }
 

@@ -48,6 +48,8 @@ export function createViews(services: Services): Views {
         traffic: traffic.sample(now, { wanted: wantedOf(members), peers }),
         events: services.events.recent(eventsShown).flatMap(eventOf),
         files: services.fileCount?.() ?? null,
+        takesOrders: services.nodeActions !== undefined,
+        heals: services.heal !== undefined,
       };
     },
     frame: (request) => frameOf(services, request),
@@ -72,6 +74,7 @@ function frameOf(services: Services, request: Request): FrameView {
     wanted: services.wanted !== undefined,
     peers: services.peers !== undefined,
     workers: services.workers !== undefined,
+    jobs: services.nodeActions !== undefined,
   };
   const names = Object.keys(present) as PageName[];
   return {

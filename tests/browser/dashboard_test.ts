@@ -23,6 +23,7 @@ const pages = [
   ["wanted", "/ui/wanted"],
   ["peers", "/ui/peers"],
   ["workers", "/ui/workers"],
+  ["jobs", "/ui/jobs"],
 ] as const;
 
 Deno.test({
@@ -50,10 +51,16 @@ Deno.test({
         for (const [name, step] of Object.entries(steps)) {
           await test.step(name, () => step(browser, base));
         }
-        await test.step("a node that stops is seen within seconds", async () => {
+        await test.step("a resize shows what moves, runs as a job, and a leave is shown before it is done", () =>
+          orders(browser, base));
+        await test.step("a node is stopped from the page, after a preview", async () => {
           await withPage(browser, {}, async ({ page }) => {
+            await page.goto(`${base}/ui/nodes`);
+            await page.getByRole("link", { name: "Stop… n2" }).click();
+            await seen(page, "the preview", ".plan", /To be made again/);
+            await shoot(page, "journey-stop");
+            await page.getByRole("button", { name: "Stop it" }).click();
             await page.goto(base);
-            await pool.node(2).end();
             await seen(page, "the pool waits for n2", ".health .sign", /Waiting for n2/, 40_000);
             await shoot(page, "journey-node-away");
           });
@@ -264,6 +271,38 @@ async function sheets(browser: Browser, base: string): Promise<void> {
     await page.getByRole("button", { name: "Delete", exact: true }).click();
     await seen(page, "the list", "h1", /files?/);
     assert.equal((await fetch(`${base}/api/files/moved/renamed.txt`)).status, 404);
+    assert.deepEqual(errors, []);
+  });
+}
+
+async function orders(browser: Browser, base: string): Promise<void> {
+  await withPage(browser, {}, async ({ page, errors }) => {
+    await page.goto(`${base}/ui/nodes`);
+    await page.getByRole("link", { name: "Resize… n1" }).click();
+    await page.getByLabel(/Room for blocks/).fill("3GiB");
+    await page.getByRole("button", { name: "Show what moves" }).click();
+    await seen(page, "the plan", ".plan", /What moves/);
+    await shoot(page, "journey-resize");
+    await page.getByRole("button", { name: "Resize", exact: true }).click();
+    await seen(page, "the job", ".jobs", /n1/);
+    await seen(page, "its end", ".jobs", /done/, 60_000);
+    await shoot(page, "journey-jobs");
+    const capacity = async () => {
+      const { items } = await (await fetch(`${base}/api/nodes`)).json();
+      return items.find(({ name }: { name: string }) => name === "n1")?.capacity;
+    };
+    await until("the new size", async () => await capacity() === 3 * 2 ** 30);
+    await page.goto(`${base}/ui/nodes`);
+    await page.getByRole("link", { name: "Leave… n1" }).click();
+    await seen(page, "the preview", ".plan", /At risk meanwhile/);
+    assert.match(await page.locator(".order code").innerText(), /deno task cli leave n1/);
+    assert.equal(await page.locator(".then .ring-mini").count(), 2);
+    await shoot(page, "journey-leave");
+    await page.getByRole("link", { name: /Keep n1/ }).click();
+    assert.equal(await page.locator(".card").count(), 3);
+    await page.getByText("Heal…").click();
+    await page.getByRole("button", { name: "Heal now" }).click();
+    await seen(page, "the report", "[data-heal-says]", /Done: 3 nodes checked.*none lost/, 60_000);
     assert.deepEqual(errors, []);
   });
 }

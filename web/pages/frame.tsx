@@ -7,7 +7,15 @@ import { cellGaps } from "../charts/grid.ts";
 import { type Sign, toneOf } from "../charts/glyph.ts";
 import { Glyph } from "./picture.tsx";
 
-export type PageName = "overview" | "nodes" | "files" | "ring" | "wanted" | "peers" | "workers";
+export type PageName =
+  | "overview"
+  | "nodes"
+  | "files"
+  | "ring"
+  | "wanted"
+  | "peers"
+  | "workers"
+  | "jobs";
 export type Theme = "auto" | "light" | "dark";
 
 export interface FrameView {
@@ -38,6 +46,7 @@ const names: Readonly<Record<PageName, readonly [string, string]>> = {
   wanted: ["/ui/wanted", "Wanted"],
   peers: ["/ui/peers", "Peers"],
   workers: ["/ui/workers", "Workers"],
+  jobs: ["/ui/jobs", "Jobs"],
 };
 
 /** htmx must neither guess nor evaluate: no inline style, only our own scripts. */

@@ -53,7 +53,29 @@ export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly
         <span>{percent(node.share)} of the ring</span>
         <span>version {node.version === "" ? "not told" : node.version}</span>
       </p>
+      {view.takesOrders && <Orders node={node} />}
     </article>
+  );
+}
+
+/** Each leads to a page that shows what would happen first. */
+export function Orders({ node }: { readonly node: NodeSnapshot }) {
+  const gone = node.state === "dead";
+  const orders = gone
+    ? [["forget", "Expel…"]] as const
+    : [["leave", "Leave…"], ["stop", "Stop…"], ["resize", "Resize…"]] as const;
+  return (
+    <div class="acts acts-tight">
+      {orders.map(([order, label]) => (
+        <a
+          class="btn btn-bare"
+          href={`/ui/node?${new URLSearchParams({ node: node.id, order })}`}
+          aria-label={`${label} ${node.name}`}
+        >
+          {label}
+        </a>
+      ))}
+    </div>
   );
 }
 

@@ -4,7 +4,7 @@ import { bar } from "../charts/bar.ts";
 import { signOf, toneOf } from "../charts/glyph.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
-import { barOf, NodeCard, phaseWord } from "./node_card.tsx";
+import { barOf, NodeCard, Orders, phaseWord } from "./node_card.tsx";
 import { Command, Glyph, Legend, Picture } from "./picture.tsx";
 import type { PoolView } from "./pool_view.ts";
 import {
@@ -35,6 +35,7 @@ export function NodesPage(
     <Frame view={frame} title="Nodes" page="nodes">
       <main id="main" class="main on-page">
         {canInvite && <Invite token={invite} />}
+        {view.heals && <Heal />}
         <Live part="/ui/part/nodes">
           <NodesPart view={view} />
         </Live>
@@ -112,6 +113,11 @@ function NodeRows({ view }: { readonly view: PoolView }) {
             <th class="num hide-s">Held</th>
             <th class="num hide-s">Wanted</th>
             <th class="num hide-s">Round trip</th>
+            {view.takesOrders && (
+              <th class="hide-s">
+                <span class="sr">Actions</span>
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>{busyFirst.map((node) => <NodeRow node={node} view={view} />)}</tbody>
@@ -141,6 +147,11 @@ function NodeRow({ node, view }: { readonly node: NodeSnapshot; readonly view: P
       <td class="num hide-s">{whole(node.blocks.held)}</td>
       <td class="num hide-s">{whole(node.blocks.wanted)}</td>
       <td class="num hide-s">{roundTrip(node.roundTripMs)}</td>
+      {view.takesOrders && (
+        <td class="hide-s">
+          <Orders node={node} />
+        </td>
+      )}
     </tr>
   );
 }
@@ -151,6 +162,26 @@ function since(node: NodeSnapshot): number {
 
 function isQuiet(node: NodeSnapshot): boolean {
   return node.state === "alive" && node.phase.phase === "seeding";
+}
+
+/** The button works with script, which reads the healing's lines; the command always does. */
+function Heal() {
+  return (
+    <details class="invite">
+      <summary class="btn">Heal…</summary>
+      <div class="invite-box">
+        <p>
+          Checks every node and every slot, and repairs what falls short. It changes nothing that is
+          well.
+        </p>
+        <div class="acts">
+          <button type="button" class="btn btn-main" data-heal hidden>Heal now</button>
+          <span role="status" data-heal-says></span>
+        </div>
+        <Command text={cliCommand("heal")} />
+      </div>
+    </details>
+  );
 }
 
 function Invite({ token }: { readonly token: string | null }) {

@@ -13,7 +13,7 @@ const blocksListed = 100;
 
 /** Bar and holders: what a poll brings. */
 export function Pieces({ view }: { readonly view: FileView }) {
-  const { file, from, pieces } = view;
+  const { file, pieces } = view;
   const due = Math.min(file.replicas.wanted, Math.max(1, view.nodes.size));
   const cells = pieces.map((piece) => ({
     copies: Math.min(due, piece.holders.length),

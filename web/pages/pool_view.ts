@@ -15,6 +15,9 @@ export interface PoolView {
   readonly events: readonly PoolEvent[];
   /** Names in the catalog; null when the node cannot tell. */
   readonly files: number | null;
+  /** Whether nodes can be told to leave, stop or resize from here; and the pool to heal. */
+  readonly takesOrders: boolean;
+  readonly heals: boolean;
 }
 
 /** The ring with slots grouped by their first owner. */

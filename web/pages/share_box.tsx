@@ -3,9 +3,9 @@
 // can break.
 
 import type { ShareLink } from "./file_view.ts";
-import { Glyph } from "./picture.tsx";
+import { Command, Glyph } from "./picture.tsx";
 import type { FileRow } from "./pool_view.ts";
-import { exactTime } from "./words.ts";
+import { cliCommand, exactTime } from "./words.ts";
 
 /** The box; `share` is the link just made. */
 export function ShareBox(
@@ -58,6 +58,7 @@ export function ShareBox(
         </label>
         <button type="submit" class="btn">{share === null ? "Make a link" : "Make another"}</button>
       </form>
+      <Command text={cliCommand("share --expires 7d", [file.name])} />
     </section>
   );
 }

@@ -89,6 +89,8 @@
     const from = event.target instanceof Element ? event.target : null;
     const copy = from?.closest("[data-copy]");
     if (copy instanceof HTMLElement) copyText(copy);
+    const heal = from?.closest("[data-heal]");
+    if (heal instanceof HTMLButtonElement) healPool(heal);
     if (from?.closest("[data-try]") !== null && from !== null) refresh();
     const opener = from?.closest("[data-sheet]");
     const sheet = document.getElementById(opener?.getAttribute("data-sheet") ?? "");
@@ -122,9 +124,58 @@
     setTimeout(() => button.textContent = said, 1500);
   }
 
+  /** Reads the lines of a healing as they come. @param {HTMLButtonElement} button */
+  async function healPool(button) {
+    const place = button.parentElement?.querySelector("[data-heal-says]");
+    /** @param {string} words */
+    const say = (words) => place && (place.textContent = words);
+    button.disabled = true;
+    say("asking every node …");
+    try {
+      const answer = await fetch("/api/heal", { method: "POST" });
+      if (!answer.ok || answer.body === null) {
+        say((await answer.json()).detail ?? "The node refused.");
+        return;
+      }
+      let rest = "";
+      let report = false;
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        const lines = (rest + value).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) {
+          const told = JSON.parse(line);
+          report = told.kind === "report";
+          say(healWords(told));
+        }
+      }
+      if (!report) say("The healing broke off before its report; try again.");
+    } catch {
+      say("The node does not answer; try again.");
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  /** @param {Record<string, number | string>} told */
+  function healWords(told) {
+    if (told["kind"] !== "report") {
+      return `${told["nodesDone"]} of ${told["nodes"]} nodes checked, ` +
+        `${told["blocksRestored"]} blocks restored, ${told["blocksWanted"]} still wanted`;
+    }
+    const dead = Number(told["nodesDead"]);
+    const lost = Number(told["blocksLost"]);
+    return `Done: ${told["nodesChecked"]} nodes checked${dead > 0 ? `, ${dead} dead` : ""}, ` +
+      `${told["blocksRestored"]} blocks restored, ${lost > 0 ? `${lost} lost` : "none lost"}.`;
+  }
+
   /** Shows what only a script can do. */
   function enliven() {
-    for (const hidden of all("button[data-copy][hidden], [data-pickers][hidden]")) {
+    for (
+      const hidden of all("button[data-copy][hidden], [data-pickers][hidden], [data-heal][hidden]")
+    ) {
       hidden.hidden = false;
     }
   }

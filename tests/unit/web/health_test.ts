@@ -19,6 +19,8 @@ function view(rest: Partial<PoolView> = {}): PoolView {
     traffic: { taken: [], given: [], copiesPerSecond: 0, peers: new Map() },
     events: [],
     files: null,
+    takesOrders: false,
+    heals: false,
     ...rest,
   };
 }
