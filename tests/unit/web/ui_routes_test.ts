@@ -17,7 +17,16 @@ const hostileNames = [
   "&lt;b&gt;.md",
   "folder <u>/%2e%2e/inner.mp4",
 ];
-const pages = ["/", "/ui/nodes", "/ui/files", "/ui/ring", "/ui/wanted", "/ui/peers", "/ui/workers"];
+const pages = [
+  "/",
+  "/ui/nodes",
+  "/ui/files",
+  "/ui/ring",
+  "/ui/wanted",
+  "/ui/peers",
+  "/ui/workers",
+  "/ui/jobs",
+];
 
 async function put(fixture: Fixture, name: string, body = "x"): Promise<string> {
   const path = name.split("/").map(encodeURIComponent).join("/");
@@ -90,6 +99,12 @@ Deno.test("every page shows hostile words of other nodes as text", async () => {
       },
     });
     for (const path of pages) assertTame(await (await fixture.ask(path)).text(), path);
+    for (const order of ["leave", "stop", "resize", "forget"]) {
+      const query = new URLSearchParams({ node: nodes[1]?.id ?? "", order, size: `1GiB${text}` });
+      const answer = await fixture.ask(`/ui/node?${query}`);
+      assert.equal(answer.status, 200, order);
+      assertTame(await answer.text(), order);
+    }
   }
 });
 
@@ -105,7 +120,7 @@ Deno.test("every page has the strict policy, and pages in the navigation exist",
   const linked = [...html.matchAll(/<nav.*?<\/nav>/gs)].flatMap(([nav]) =>
     [...nav.matchAll(/href="([^"]+)"/g)].map(([, href = ""]) => href)
   );
-  assert.deepEqual(linked, pages.filter((page) => page !== "/ui/sets"));
+  assert.deepEqual(linked, pages);
   for (const path of linked) {
     const answer = await ask(path);
     assert.equal(answer.status, 200, path);
