@@ -47,6 +47,7 @@ export async function makeNetwork(options: NodeNetworkOptions): Promise<NodeNetw
   });
   const netmap: Netmap = createNetmap({
     liveness: swim,
+    connected: (id) => host.connected().includes(id),
     wallNow: Date.now,
     now: () => performance.now(),
   });

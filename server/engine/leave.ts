@@ -35,10 +35,19 @@ export const proposedMark = "proposed";
 export const booksWaitMs = 20_000;
 const pollMs = 200;
 
+/** How long to wait for what is referenced: an operator's question not for ever, a job's may. */
+export interface BooksWait {
+  readonly signal: AbortSignal;
+  readonly withinMs: number;
+}
+
 /** What leaving would do. @throws {SkyringError} conflict (last node), read_only, not_ready */
-export async function planLeave(ports: LeavePorts, signal: AbortSignal): Promise<MovePlan> {
+export async function planLeave(
+  ports: LeavePorts,
+  { signal, withinMs }: BooksWait,
+): Promise<MovePlan> {
   const members = withoutSelf(ports);
-  await awaitBooks(ports, { signal, withinMs: booksWaitMs });
+  await awaitBooks(ports, { signal, withinMs });
   return await planMoves(ports, { action: "leave", members, signal });
 }
 
@@ -55,22 +64,40 @@ export async function runLeave(ports: LeavePorts, run: JobRun): Promise<void> {
         report({ state: "waiting", note: `another node leaves first (asked ${names})` });
       });
       report({ state: "running", note: "works out what must move" });
-      assertPlan(await planLeave(ports, signal), { force });
+      await untilDecidable(ports, run);
+      assertPlan(await planLeave(ports, { signal, withinMs: Infinity }), { force });
       ports.setHandingOff(true);
-      await handOff(ports, { members: () => withoutSelf(ports), force, signal, report });
+      const others = () => membersOf(ports).filter(({ id }) => id !== ports.ring.self);
+      await handOff(ports, { members: others, force, signal, report });
       await run.setMark(proposedMark, { final: true });
     }
     ports.setHandingOff(true);
     await leaveRoster(ports, run);
     await awaitBooks(ports, { signal, withinMs: Infinity });
-    const members = () => ports.agreement.roster()?.members ?? [];
-    await handOff(ports, { members, force, signal, report });
+    await handOff(ports, { members: () => membersOf(ports), force, signal, report });
     await awaitSettled(ports, run);
     await ports.markDeparted();
     report({ note: "has left: every block and record is with others" });
   } finally {
     ports.setHandingOff(false);
     ports.turn.release();
+  }
+}
+
+/** Members of the roster as it is now. @throws never */
+export function membersOf({ agreement }: Pick<LeavePorts, "agreement">): readonly Member[] {
+  return agreement.roster()?.members ?? [];
+}
+
+/** After a restart of many the council needs a while: a job that was begun waits for it. */
+export async function untilDecidable(
+  { agreement, clock }: Pick<LeavePorts, "agreement" | "clock">,
+  { signal, report }: Pick<JobRun, "signal" | "report">,
+): Promise<void> {
+  while (agreement.status().readOnly) {
+    report({ state: "waiting", note: "a majority of the council cannot be reached" });
+    await clock.sleep(pollMs, signal);
+    signal.throwIfAborted();
   }
 }
 
@@ -93,7 +120,7 @@ function withoutSelf({ agreement, ring }: LeavePorts): readonly Member[] {
 /** Waits until it is known which blocks are referenced. @throws {SkyringError} not_ready */
 export async function awaitBooks(
   ports: Pick<LeavePorts, "booksKnown" | "clock">,
-  { signal, withinMs }: { readonly signal: AbortSignal; readonly withinMs: number },
+  { signal, withinMs }: BooksWait,
 ): Promise<void> {
   const deadline = ports.clock.now() + withinMs;
   while (!ports.booksKnown()) {

@@ -6,7 +6,7 @@ import type { JobSnapshot } from "../../shared/job.ts";
 import type { ControlReply } from "../../shared/wire/control_message.ts";
 import type { Order } from "./control.ts";
 import type { Jobs } from "./jobs.ts";
-import { type LeavePorts, planLeave, proposedMark, runLeave } from "./leave.ts";
+import { booksWaitMs, type LeavePorts, planLeave, proposedMark, runLeave } from "./leave.ts";
 import { assertPlan, planMoves } from "./move_plan.ts";
 import { assertFits, planResize, type ResizePorts, runResize } from "./resize.ts";
 
@@ -55,7 +55,7 @@ export function createLocalActions(options: LocalActionsOptions): LocalActions {
         const under = unfinished("leave");
         if (under !== undefined && !dryRun) return { kind: "job", job: under };
         if (!dryRun) assertFree("leave");
-        const plan = await planLeave(leave, signal);
+        const plan = await planLeave(leave, { signal, withinMs: booksWaitMs });
         if (dryRun) return { kind: "plan", plan };
         assertPlan(plan, { force });
         const job = await jobs.start("leave", { what: `${name} leaves`, params: { force } });

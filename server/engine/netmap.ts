@@ -25,7 +25,10 @@ export interface Netmap extends RingView {
   setRoster(roster: Roster): void;
   /** Owners under the present roster. @throws {AssertionError} before the first roster */
   placement(): Placement;
-  /** `alive`, or this node itself; suspects are passed over until they refute. */
+  /**
+   * `alive`, or this node itself; suspects are passed over until they refute. While this node is
+   * not in the roster nobody refutes its suspicions: then whoever is connected is usable.
+   */
   isUsable(id: NodeId): boolean;
   /** What is believed of a member; undefined for who is not in the roster. */
   stateOf(id: NodeId): Liveness | undefined;
@@ -45,6 +48,8 @@ export interface Netmap extends RingView {
 
 export interface NetmapOptions {
   readonly liveness: SwimDriver;
+  /** Whether a member is connected and admitted now. */
+  readonly connected?: (id: NodeId) => boolean;
   /** Milliseconds since the epoch: for what people see. */
   readonly wallNow: () => number;
   /** Milliseconds that never go back: for how long something has been so. */
@@ -93,7 +98,9 @@ export function createNetmap(options: NetmapOptions): Netmap {
     roster: () => roster,
     setRoster,
     placement: placed,
-    isUsable: (id) => id === self || states.get(id) === "alive",
+    isUsable: (id) =>
+      id === self || states.get(id) === "alive" ||
+      (isOutside(roster, self) && options.connected?.(id) === true),
     stateOf,
     alive: () =>
       (roster?.members ?? []).map((one) => one.id).filter((id) => stateOf(id) === "alive"),
@@ -115,6 +122,10 @@ export function createNetmap(options: NetmapOptions): Netmap {
       return () => listeners.delete(listener);
     },
   };
+}
+
+function isOutside(roster: Roster | undefined, self: NodeId): boolean {
+  return roster !== undefined && !roster.members.some(({ id }) => id === self);
 }
 
 function rowsOf(

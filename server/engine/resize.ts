@@ -12,7 +12,7 @@ import type { Member } from "../../shared/ring/roster.ts";
 import type { AgreementDriver } from "./agreement_driver.ts";
 import { assertDecidable, handOff, type HandOffPorts } from "./hand_off.ts";
 import type { JobRun } from "./jobs.ts";
-import { awaitBooks, booksWaitMs, proposedMark } from "./leave.ts";
+import { awaitBooks, booksWaitMs, membersOf, proposedMark, untilDecidable } from "./leave.ts";
 import { type MovePlanPorts, planMoves } from "./move_plan.ts";
 
 export interface ResizePorts extends HandOffPorts, MovePlanPorts {
@@ -63,9 +63,11 @@ export async function runResize(ports: ResizePorts, run: JobRun): Promise<void> 
   const shrinks = bytes < ports.store.use().capacityBytes;
   try {
     if (shrinks && run.mark !== proposedMark) {
+      await untilDecidable(ports, run);
       await awaitBooks(ports, { signal, withinMs: Infinity });
       ports.setHandingOff(true);
-      await handOff(ports, { members: () => withCapacity(ports, bytes), force, signal, report });
+      const members = () => offering(ports, bytes);
+      await handOff(ports, { members, force, signal, report });
     }
     await run.setMark(proposedMark, { final: true });
     await ports.keep(bytes);
@@ -73,8 +75,7 @@ export async function runResize(ports: ResizePorts, run: JobRun): Promise<void> 
     await untilInRoster(ports, bytes, run);
     if (ports.store.use().blockBytes <= bytes) return;
     ports.setHandingOff(true);
-    const members = () => ports.agreement.roster()?.members ?? [];
-    await handOff(ports, { members, force, signal, report });
+    await handOff(ports, { members: () => membersOf(ports), force, signal, report });
   } finally {
     ports.setHandingOff(false);
   }
@@ -87,7 +88,7 @@ function presentOf({ agreement, ring }: ResizePorts): number {
 
 /** Members with this node's capacity as asked for. @throws {SkyringError} */
 function withCapacity(ports: ResizePorts, bytes: number): readonly Member[] {
-  const { agreement, ring } = ports;
+  const { agreement } = ports;
   if (!Number.isSafeInteger(bytes) || bytes < capacityMin) {
     throw new SkyringError(
       "bad_setting",
@@ -106,9 +107,12 @@ function withCapacity(ports: ResizePorts, bytes: number): readonly Member[] {
     throw new SkyringError("not_ready", "Cannot resize: this node is in no roster");
   }
   assertDecidable(status, "resize");
-  return status.roster.members.map((one) =>
-    one.id === ring.self ? { ...one, capacity: bytes } : one
-  );
+  return offering(ports, bytes);
+}
+
+/** Members as they are, this node with that capacity. @throws never */
+function offering(ports: ResizePorts, capacity: number): readonly Member[] {
+  return membersOf(ports).map((one) => one.id === ports.ring.self ? { ...one, capacity } : one);
 }
 
 async function untilInRoster(
