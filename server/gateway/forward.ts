@@ -40,7 +40,11 @@ interface Passage extends ForwardOptions {
 }
 
 const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-/** Bytes are read and written anywhere; the rest of the API is told by one node at a time. */
+/**
+ * Bytes are read anywhere. Changes and all else go to one node as long as it is well: what was
+ * stored through it is in its list at once, while other nodes' lists are a moment behind; and
+ * its jobs, events and pages are of one piece.
+ */
 const spreadPath = /^\/(api\/(files|blocks|kv|sets)|ipfs|s)\//;
 const awayCodes: ReadonlySet<string> = new Set(["not_ready", "stopped", "read_only"]);
 const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -57,11 +61,11 @@ export async function forward(request: Request, options: ForwardOptions): Promis
 }
 
 async function carry(passage: Passage): Promise<Response> {
-  const { nodes, request, url } = passage;
+  const { nodes, request, url, safe } = passage;
   const tried = new Set<KnownNode>();
   let refusal: Response | undefined;
   for (;;) {
-    const node = nodes.choose({ spread: spreadPath.test(url.pathname), except: tried });
+    const node = nodes.choose({ spread: safe && spreadPath.test(url.pathname), except: tried });
     if (node === undefined) break;
     tried.add(node);
     const leave = nodes.occupy(node);

@@ -61,7 +61,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     options.log.debug(event, fields);
   const warn = (event: string, fields: Readonly<Record<string, unknown>>) =>
     options.log.warn(event, fields);
-  const nodes = new NodeSet({ given: options.nodes, token, log: warn });
+  const nodes = new NodeSet({ self: `${host}:${port}`, given: options.nodes, token, log: warn });
   const passing: ForwardOptions = { nodes, bodies: createHeldBodies(), port, log: warn };
   const config = accessOf(options);
   const http = createHttpServer((request) => answer(request, { options, passing, config }), {

@@ -9,6 +9,7 @@
 
 import * as v from "valibot";
 import { messageOf } from "../../shared/base/errors.ts";
+import { sha256Text, toHex } from "../../shared/base/hash.ts";
 import {
   gatewayGonePolls,
   gatewayNodesMax,
@@ -36,6 +37,8 @@ export interface KnownNode {
 interface Entry {
   readonly base: string;
   readonly given: boolean;
+  /** Place among all nodes when one is preferred: another one at each gateway. */
+  readonly weight: string;
   answers: boolean;
   ready: boolean;
   state: string | undefined;
@@ -46,6 +49,8 @@ interface Entry {
 }
 
 export interface NodeSetOptions {
+  /** Tells gateways apart: each prefers another node. */
+  readonly self: string;
   /** Origins. */
   readonly given: readonly string[];
   /** Shown to nodes with the gateway's own questions, never with those of clients. */
@@ -109,7 +114,7 @@ export class NodeSet {
     const usable = left.filter(({ ready, state }) => ready && state !== "dead");
     // Those that are not ready still read, and say themselves why they do not write.
     const candidates = usable.length > 0 ? usable : left;
-    if (!choice.spread) return candidates.sort((a, b) => a.base < b.base ? -1 : 1)[0];
+    if (!choice.spread) return candidates.sort((a, b) => a.weight < b.weight ? -1 : 1)[0];
     const least = Math.min(...candidates.map(({ active }) => active));
     const idle = candidates.filter(({ active }) => active === least);
     return idle[this.#turn++ % Math.max(1, idle.length)];
@@ -149,7 +154,9 @@ export class NodeSet {
 
   #add(base: string, given: boolean): void {
     if (this.#entries.has(base) || this.#entries.size >= gatewayNodesMax) return;
+    const weight = toHex(sha256Text(`${this.#options.self} ${base}`));
     const entry: Entry = {
+      weight,
       ...{ base, given, answers: false, ready: false, state: undefined, active: 0, failures: 0 },
       leaving: new AbortController(),
       get gone() {

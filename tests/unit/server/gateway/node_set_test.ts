@@ -8,6 +8,7 @@ async function withNodes(
 ): Promise<void> {
   const nodes = await Promise.all(fakes.map(startFake));
   const set = new NodeSet({
+    self: "127.0.0.1:8000",
     given: nodes.map(({ base }) => base),
     token: null,
     log: () => undefined,
