@@ -118,9 +118,9 @@ function isOwnOrigin(origin: string, seat: Seat, netmap: Netmap): boolean {
 function opinionsOf(netmap: Netmap, host: Host, graceMs: number) {
   return {
     alive: () => [...new Set([host.self, ...netmap.alive(), ...host.connected()])],
-    overdue: () =>
+    overdue: (inTouchMs: number) =>
       (netmap.roster()?.members ?? []).map(({ id }) => id)
-        .filter((id) => (netmap.deadFor(id) ?? 0) > graceMs),
+        .filter((id) => Math.min(netmap.deadFor(id) ?? 0, inTouchMs) > graceMs),
     reports: () =>
       (netmap.roster()?.members ?? []).flatMap(({ id }) => {
         const profile = netmap.profileOf(id);

@@ -48,8 +48,12 @@ import { createOutbox, type Released } from "./agreement_outbox.ts";
 export interface AgreementOpinions {
   /** Peers to talk to: members believed alive, and admitted peers not in the roster yet. */
   alive(): readonly NodeId[];
-  /** Members believed dead for longer than `--grace`. */
-  overdue(): readonly NodeId[];
+  /**
+   * Members believed dead for longer than `--grace`, all the while that this node was in touch
+   * with the council, which it has been for `inTouchMs`: who comes back from the smaller side of
+   * a cut believes the others dead, and must hear of them before it may expel anyone.
+   */
+  overdue(inTouchMs: number): readonly NodeId[];
   /** What members said of themselves: lets history be trimmed. */
   reports(): readonly {
     readonly id: NodeId;
@@ -148,6 +152,7 @@ class Driver implements AgreementDriver {
   readonly #decidedListeners: ((key: RecordKey, value: Value) => void)[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   #opinionsAt = 0;
+  #inTouchSince: number;
   #nextId = 1;
   #stepping = false;
   #ended = false;
@@ -156,6 +161,7 @@ class Driver implements AgreementDriver {
   constructor(options: AgreementDriverOptions) {
     this.#options = options;
     const { self, boot, database, network, seed } = options;
+    this.#inTouchSince = options.now();
     const table = createRegisterTable(database);
     this.#machine = createAgreement({
       ...{ self, boot, prng: createPrng(seed), placement: ringPlacement, mutants: new Set() },
@@ -292,9 +298,11 @@ class Driver implements AgreementDriver {
     this.#opinionsAt = now() + opinionsMs;
     this.#input({ kind: "liveness", alive: opinions.alive() });
     this.#input({ kind: "reports", reports: opinions.reports() });
-    const overdue = opinions.overdue();
-    if (overdue.length === 0 || this.#machine.status().readOnly) return;
-    for (const id of overdue) this.propose({ kind: "expel", id });
+    const { member, readOnly } = this.#machine.status();
+    if (!member || readOnly) this.#inTouchSince = now();
+    for (const id of opinions.overdue(now() - this.#inTouchSince)) {
+      this.propose({ kind: "expel", id });
+    }
   }
 
   #receive(from: NodeId, decoded: DecodedMessage): undefined {

@@ -56,12 +56,17 @@ async function cutAndHeal(pool: NodePool, space: NetworkSpace): Promise<void> {
   );
   await goOn(three, possible);
   await readOnly(two);
+  const printed = three.map((node) => node.output().length);
   await space.heal(majority, minority);
   await until("one pool of five", async () => {
     const statuses = await Promise.all(pool.nodes.map((node) => node.json("/api/status")));
     return statuses.every(({ roster }) => roster.members === 5);
   }, { withinMs: 60_000, detail: () => pool.node(3).output().slice(-3_000) });
   await pool.formed();
+  for (const [index, node] of three.entries()) {
+    const since = node.output().slice(printed[index]);
+    assert.doesNotMatch(since, /phase=joining/, `${node.name} was expelled by the two`);
+  }
   for (const node of pool.nodes) {
     await Promise.all(names.map(async (name) => {
       const { status, text } = await get(node, name);
