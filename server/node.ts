@@ -105,6 +105,7 @@ async function makeParts(
   const engines = await makeEngines({
     ...{ ...shared, prng },
     assertWritable: () => assertWritable({ view, network, control }),
+    assertClock: () => control.clock.assertRight(),
     writable: () => view.maintains() && !control.handingOff(),
   });
   const view = createNodeView({

@@ -42,6 +42,8 @@ export interface NodeEnginesOptions {
   readonly prng: Prng;
   /** Throws read_only or not_ready while nothing may be written. */
   readonly assertWritable: () => void;
+  /** Throws clock_off while this node may stamp nothing. */
+  readonly assertClock: () => void;
   /** The same as an answer: whether blocks may be moved and dropped. */
   readonly writable: () => boolean;
 }
@@ -75,6 +77,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   const records = new Records({
     ...{ catalog, sync, database, now },
     operate: (key, change) => agreement.operate(key, change),
+    assertClock: options.assertClock,
   });
   const exchange = createBlockDriver({
     ...{ streams: host.streams, group: config.group, public: config.public, store: blocks },

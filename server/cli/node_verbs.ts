@@ -29,6 +29,7 @@ const statusSchema = v.object({
   writable: v.boolean(),
   blocks: v.object({ held: v.number(), wanted: v.number(), surplus: v.number() }),
   roster: v.object({ epoch: v.number(), members: v.number(), council: v.array(v.string()) }),
+  jobs: v.optional(v.array(v.object({ what: v.string(), note: v.string() })), []),
 });
 
 const ringSchema = v.object({
@@ -59,6 +60,7 @@ export async function status(command: Command): Promise<ExitCode> {
       `${node.roster.members} nodes, epoch ${node.roster.epoch}, ` +
       `council of ${node.roster.council.length}${node.writable ? "" : "; read-only"}`,
     ],
+    ...node.jobs.map(({ what, note }) => ["job", `${what}: ${note}`]),
   ];
   for (const line of tableLines(rows)) terminal.say(printable(line));
   terminal.give(answer);

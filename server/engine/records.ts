@@ -34,6 +34,8 @@ export interface RecordsOptions {
   readonly sync: CatalogSync;
   readonly database: Database;
   readonly now: () => number;
+  /** Throws clock_off while this node's clock differs from the others': nothing is stamped then. */
+  readonly assertClock?: () => void;
 }
 
 /** What a read found; `stale` when no quorum answered and the catalog's copy was taken. */
@@ -87,7 +89,7 @@ export class Records {
 
   /**
    * Changes a key by `edit`, applied at most once.
-   * @throws {SkyringError} no_quorum (nothing was written), outcome_unknown, busy
+   * @throws {SkyringError} no_quorum (nothing was written), outcome_unknown, busy, clock_off
    */
   async change(key: RecordKey, edit: RecordEdit): Promise<RecordWrite> {
     for (let tries = 1;; tries++) {
@@ -99,6 +101,7 @@ export class Records {
   }
 
   async #changeOnce(key: RecordKey, edit: RecordEdit): Promise<RecordWrite | Unwritten> {
+    this.#options.assertClock?.();
     const stamp = await this.#stamp();
     let before: Value | undefined;
     const apply: Edit = (current) => {

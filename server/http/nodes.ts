@@ -1,6 +1,7 @@
 // This node, the netmap, connections, background loops and invites, as JSON.
 
 import { SkyringError } from "../../shared/base/errors.ts";
+import { jobEnded } from "../../shared/job.ts";
 import type { App } from "./routes.ts";
 import { decodeSegments, encodeCursor, pageOf } from "./requests.ts";
 import { jsonResponse } from "./responses.ts";
@@ -9,7 +10,10 @@ import type { Services, WorkerControl } from "./services.ts";
 /** Adds the routes. @throws never */
 export function routeNodes(app: App, services: Services): void {
   const { peers, workers, invite } = services;
-  app.get("/api/status", () => jsonResponse(services.status()));
+  app.get("/api/status", () => {
+    const jobs = services.nodeActions?.jobs().filter((job) => !jobEnded(job));
+    return jsonResponse({ ...services.status(), ...(jobs === undefined ? {} : { jobs }) });
+  });
   app.get("/api/nodes", (context) => {
     return listOf(services.nodes(), { url: context.req.url, keyOf: (node) => node.id });
   });

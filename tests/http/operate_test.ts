@@ -95,6 +95,8 @@ Deno.test("jobs are listed in pages, shown and cancelled", async () => {
   const cancelled = await ask(`/api/jobs/${job.id}`, { method: "DELETE" });
   assert.deepEqual([cancelled.status, (await cancelled.json()).state], [200, "cancelled"]);
   assert.equal((await ask("/api/collect", { method: "POST" })).status, 202);
+  const { jobs } = await (await ask("/api/status")).json();
+  assert.deepEqual(jobs.map(({ id }: { id: string }) => id), [job.id, "fedcba9876543210"]);
 });
 
 Deno.test("POST /api/heal streams lines of JSON, the report last", async () => {
