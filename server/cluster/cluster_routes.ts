@@ -4,6 +4,7 @@
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { OwnRoutes } from "../gateway/gateway.ts";
 import { decodeSegments } from "../http/requests.ts";
+import type { Operation } from "../http/operations.ts";
 import { jsonResponse } from "../http/responses.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 
@@ -12,27 +13,54 @@ const rootSegments = 3;
 const verbs = ["start", "stop", "pause", "resume"] as const;
 type Verb = (typeof verbs)[number];
 
+const json = "application/json";
+const operations: readonly Operation[] = [
+  operation("GET", "", { summary: "The processes of the cluster" }),
+  operation("POST", "", { summary: "Adds a node and starts it", statuses: [201] }),
+  operation("GET", "/:name", { summary: "One process" }),
+  operation("DELETE", "/:name", {
+    ...{ summary: "Stops a node and forgets it; its data stay", answers: "none", statuses: [204] },
+  }),
+  ...verbs.map((verb) =>
+    operation("POST", `/:name/${verb}`, { summary: `Tells a process to ${verb}` })
+  ),
+];
+
+function operation(
+  method: Operation["method"],
+  route: string,
+  rest: Pick<Operation, "summary"> & Partial<Operation>,
+): Operation {
+  const path = `${root}${route.replace(":name", "{name}")}`;
+  return { ...{ method, route: root + route, path, answers: json, statuses: [200] }, ...rest };
+}
+
 /** The routes over a cluster that may not be there yet. @throws never */
 export function clusterRoutes(running: () => Cluster | undefined): OwnRoutes {
-  return async (request, url) => {
-    if (url.pathname !== root && !url.pathname.startsWith(`${root}/`)) return undefined;
-    const cluster = running();
-    if (cluster === undefined) {
-      throw new SkyringError("not_ready", "Cannot answer: the cluster is starting");
-    }
-    const [name, verb, ...rest] = decodeSegments(request.url, rootSegments);
-    const { method } = request;
-    if (name === undefined) return await answerList(method, cluster);
-    if (verb === undefined && method === "GET") return jsonResponse(rowOf(cluster, name));
-    if (verb === undefined && method === "DELETE") {
-      await cluster.remove(name);
-      return new Response(null, { status: 204 });
-    }
-    if (isVerb(verb) && method === "POST" && rest.length === 0) {
-      return jsonResponse(await cluster[verb](name));
-    }
-    throw new SkyringError("not_found", "Cannot find that path");
-  };
+  return { answer: (request, url) => answer(request, { url, running }), operations };
+}
+
+async function answer(
+  request: Request,
+  { url, running }: { readonly url: URL; readonly running: () => Cluster | undefined },
+): Promise<Response | undefined> {
+  if (url.pathname !== root && !url.pathname.startsWith(`${root}/`)) return undefined;
+  const cluster = running();
+  if (cluster === undefined) {
+    throw new SkyringError("not_ready", "Cannot answer: the cluster is starting");
+  }
+  const [name, verb, ...rest] = decodeSegments(request.url, rootSegments);
+  const { method } = request;
+  if (name === undefined) return await answerList(method, cluster);
+  if (verb === undefined && method === "GET") return jsonResponse(rowOf(cluster, name));
+  if (verb === undefined && method === "DELETE") {
+    await cluster.remove(name);
+    return new Response(null, { status: 204 });
+  }
+  if (isVerb(verb) && method === "POST" && rest.length === 0) {
+    return jsonResponse(await cluster[verb](name));
+  }
+  throw new SkyringError("not_found", "Cannot find that path");
 }
 
 async function answerList(method: string, cluster: Cluster): Promise<Response> {

@@ -5,10 +5,13 @@
 // With a token of its own it also logs in, since loopback nodes behind it have none to log in to.
 // Started in order and stopped in reverse.
 
+import * as v from "valibot";
 import { SkyringError } from "../../shared/base/errors.ts";
 import { checkAccess } from "../http/auth.ts";
 import { createHttpServer } from "../http/server.ts";
 import { logIn, loginPage, readLogin } from "../http/login.ts";
+import { pathsOf } from "../http/openapi.ts";
+import type { Operation } from "../http/operations.ts";
 import { problemResponse } from "../http/problems.ts";
 import { jsonResponse } from "../http/responses.ts";
 import type { HttpConfig } from "../http/services.ts";
@@ -23,8 +26,12 @@ import { createHeldBodies } from "./held_body.ts";
 import { NodeSet } from "./node_set.ts";
 import { joinUpgrades } from "./upgrades.ts";
 
-/** Answers a path of its own, or undefined when it has none such. */
-export type OwnRoutes = (request: Request, url: URL) => Promise<Response | undefined>;
+/** Routes that the gateway answers itself, and their description. */
+export interface OwnRoutes {
+  /** Undefined when the path is none of them. @throws {SkyringError} */
+  answer(request: Request, url: URL): Promise<Response | undefined>;
+  readonly operations: readonly Operation[];
+}
 
 export interface GatewayOptions {
   readonly host: string;
@@ -176,8 +183,21 @@ async function ownAnswer(
     const given = pathname === "/" && method === "GET" ? url.searchParams.get("token") : null;
     if (given !== null) return logIn(given, { headers, services });
   }
-  return await options.routes?.(request, url);
+  if (options.routes === undefined) return undefined;
+  if (pathname === "/api/openapi.json" && method === "GET") {
+    return await describedWith(options.routes, await forward(request, passing));
+  }
+  return await options.routes.answer(request, url);
 }
+
+/** A node's description of the API, with the gateway's own routes. */
+async function describedWith(routes: OwnRoutes, answer: Response): Promise<Response> {
+  if (answer.status !== 200) return answer;
+  const document = v.parse(documentSchema, await answer.json());
+  return jsonResponse({ ...document, paths: { ...document.paths, ...pathsOf(routes.operations) } });
+}
+
+const documentSchema = v.looseObject({ paths: v.record(v.string(), v.unknown()) });
 
 function wantsLogin(error: unknown, request: Request, url: URL): boolean {
   return error instanceof SkyringError && error.code === "unauthorized" &&

@@ -27,13 +27,9 @@ export function registered(app: App): ReadonlySet<string> {
 
 /** The document for the routes in `present`. @throws never */
 export function describe(present: ReadonlySet<string>, version: string): Record<string, unknown> {
-  const paths: Record<string, Record<string, unknown>> = {};
-  for (const operation of operations) {
-    if (!present.has(`${operation.method} ${operation.route}`)) continue;
-    const path = paths[operation.path] ??= {};
-    path[operation.method.toLowerCase()] = operationObject(operation);
-    if (operation.head === true) path["head"] = operationObject({ ...operation, answers: "none" });
-  }
+  const paths = pathsOf(
+    operations.filter(({ method, route }) => present.has(`${method} ${route}`)),
+  );
   return {
     openapi: "3.1.0",
     info: { title: "Skyring", version, description: "A peer-to-peer storage pool" },
@@ -44,6 +40,19 @@ export function describe(present: ReadonlySet<string>, version: string): Record<
     },
     security: [{}, { token: [] }],
   };
+}
+
+/** The `paths` of a document for these operations. @throws never */
+export function pathsOf(
+  shown: readonly Operation[],
+): Record<string, Record<string, unknown>> {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const operation of shown) {
+    const path = paths[operation.path] ??= {};
+    path[operation.method.toLowerCase()] = operationObject(operation);
+    if (operation.head === true) path["head"] = operationObject({ ...operation, answers: "none" });
+  }
+  return paths;
 }
 
 const problemSchema = {
