@@ -103,6 +103,7 @@ function ringView(
 function noteOf(node: NodeSnapshot | undefined, now: number): string {
   if (node === undefined) return "not known here";
   if (node.state === "alive") return node.phase.phase === "seeding" ? "" : node.phase.phase;
+  if (node.state === "left") return "stopped";
   const word = node.state === "suspect" ? "silent" : node.state;
   return node.lastSeenAt > 0 ? `${word} ${sinceText(now - node.lastSeenAt)}` : word;
 }

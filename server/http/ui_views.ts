@@ -31,8 +31,7 @@ export function createViews(services: Services): Views {
   const ring = services.ring === undefined ? undefined : createRingReader(services.ring);
   const byName = new Intl.Collator("en", { numeric: true });
   const nodes = () =>
-    services.nodes().filter(({ state }) => state !== "left")
-      .toSorted((left, right) => byName.compare(left.name, right.name));
+    [...services.nodes()].sort((left, right) => byName.compare(left.name, right.name));
   return {
     ring,
     pool() {

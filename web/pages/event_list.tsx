@@ -82,7 +82,7 @@ function memberSentence(
     case "dead":
       return { sign: "dead", subject, href, words: "is dead: nobody gets an answer from it." };
     case "left":
-      return { sign: "leaving", subject, href, words: "left." };
+      return { sign: "leaving", subject, href, words: "said goodbye." };
     default:
       return undefined;
   }

@@ -66,15 +66,16 @@ function uncovered({ ring, nodes, now }: PoolView): Health | undefined {
 }
 
 function silent({ nodes, now }: PoolView): Health | undefined {
-  const dead = nodes.filter(({ state }) => state === "dead");
-  const away = nodes.filter(({ state }) => state === "dead" || state === "suspect");
+  const away = nodes.filter(({ state }) => state !== "alive");
   if (away.length === 0) return undefined;
+  const dead = away.filter(({ state }) => state === "dead");
+  const suspect = away.filter(({ state }) => state === "suspect");
   const names = away.length < 3
     ? listed(away.map(({ name }) => name))
     : counted(away.length, "node");
   return {
     tone: "wanted",
-    sign: dead.length > 0 ? "dead" : "suspect",
+    sign: dead.length > 0 ? "dead" : suspect.length > 0 ? "suspect" : "leaving",
     word: `Waiting for ${names}`,
     sentence: `${whole(nodes.length - away.length)} of ${counted(nodes.length, "node")} ` +
       `answer. Every slot has an owner that does.`,
@@ -84,12 +85,13 @@ function silent({ nodes, now }: PoolView): Health | undefined {
 }
 
 function silentWords(nodes: readonly NodeSnapshot[], now: number): string {
-  const away = nodes.filter(({ state }) => state === "dead" || state === "suspect");
-  const said = away.slice(0, 3).map(({ name, lastSeenAt }) =>
-    lastSeenAt > 0
+  const away = nodes.filter(({ state }) => state !== "alive");
+  const said = away.slice(0, 3).map(({ name, lastSeenAt, state }) => {
+    if (state === "left") return `${name} was stopped`;
+    return lastSeenAt > 0
       ? `${name} has not answered for ${sinceText(now - lastSeenAt)}`
-      : `${name} has not answered yet`
-  );
+      : `${name} has not answered yet`;
+  });
   const rest = away.length > 3 ? ` ${counted(away.length - 3, "more node")} likewise.` : "";
   return `${listed(said)}.${rest}`;
 }

@@ -85,7 +85,7 @@ function Job({ job, now }: { readonly job: JobSnapshot; readonly now: number }) 
       <span class="soft">
         {job.error === null ? job.note : `${job.error.detail}.`}
         {job.blocks.total > 0 &&
-          ` ${whole(job.blocks.done)} of ${counted(job.blocks.total, "block")}, ` +
+          ` · ${whole(job.blocks.done)} of ${counted(job.blocks.total, "block")}, ` +
             `${formatSize(done)} of ${formatSize(total)}`}
       </span>
       {job.cancellable && !ended && (

@@ -60,7 +60,7 @@ export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly
 
 /** Each leads to a page that shows what would happen first. */
 export function Orders({ node }: { readonly node: NodeSnapshot }) {
-  const gone = node.state === "dead";
+  const gone = node.state === "dead" || node.state === "left";
   const orders = gone
     ? [["forget", "Expel…"]] as const
     : [["leave", "Leave…"], ["stop", "Stop…"], ["resize", "Resize…"]] as const;
@@ -82,7 +82,9 @@ export function Orders({ node }: { readonly node: NodeSnapshot }) {
 function PhaseWords({ node, now }: { readonly node: NodeSnapshot; readonly now: number }) {
   const silent = node.state !== "alive";
   const since = silent ? node.lastSeenAt : node.phase.since;
-  const because = silent
+  const because = node.state === "left"
+    ? "it said goodbye, and stays in the roster until its grace is over"
+    : silent
     ? "the other nodes were asked about it and got no answer either"
     : node.phase.because;
   return (
@@ -102,7 +104,7 @@ function PhaseWords({ node, now }: { readonly node: NodeSnapshot; readonly now: 
 export function phaseWord(node: NodeSnapshot): string {
   if (node.state === "suspect") return "Not answering";
   if (node.state === "dead") return "Dead";
-  if (node.state === "left") return "Left";
+  if (node.state === "left") return "Stopped";
   return node.phase.phase.charAt(0).toUpperCase() + node.phase.phase.slice(1);
 }
 

@@ -34,8 +34,10 @@ export function NodesPage(
   return (
     <Frame view={frame} title="Nodes" page="nodes">
       <main id="main" class="main on-page">
-        {canInvite && <Invite token={invite} />}
-        {view.heals && <Heal />}
+        <div class="asides">
+          {canInvite && <Invite token={invite} />}
+          {view.heals && <Heal />}
+        </div>
         <Live part="/ui/part/nodes">
           <NodesPart view={view} />
         </Live>
@@ -88,7 +90,7 @@ function nodesSentence(nodes: readonly NodeSnapshot[]): string {
 }
 
 function silentSentence({ nodes, now }: PoolView): string {
-  const silent = nodes.filter(({ state }) => state === "dead" || state === "suspect");
+  const silent = nodes.filter(({ state }) => state !== "alive");
   if (silent.length === 0) return "Each holds its own part of the ring and answers for the others.";
   const said = silent.slice(0, 4).map(({ name, lastSeenAt }) =>
     lastSeenAt > 0 ? `${name} since ${sinceText(now - lastSeenAt)}` : name

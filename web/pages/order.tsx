@@ -3,7 +3,7 @@
 
 import { ring } from "../charts/ring.ts";
 import type { RingArc } from "../charts/ring_layout.ts";
-import { formatSize } from "../../shared/base/units.ts";
+import { formatSize, parseSize } from "../../shared/base/units.ts";
 import type { MovePlan } from "../../shared/job.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
 import { Frame, type FrameView } from "./frame.tsx";
@@ -155,7 +155,7 @@ function Plan({ view, plan }: { readonly view: OrderView; readonly plan: MovePla
         <dd>
           {counted(plan.remaining, "node")}
           {kind === "resize"
-            ? ` beside ${node.name}, which would own ${formatSize(plan.keptBytes)}`
+            ? `; ${node.name} would own ${formatSize(plan.keptBytes)}`
             : `, ${due} of ${view.replicas} copies`}
         </dd>
       </dl>
@@ -164,13 +164,10 @@ function Plan({ view, plan }: { readonly view: OrderView; readonly plan: MovePla
 }
 
 function BeforeAfter({ view, shape }: { readonly view: OrderView; readonly shape: RingView }) {
-  const { node, kind, plan } = view;
+  const { node, kind, size } = view;
+  const grows = (parseSize(size) ?? node.capacity) / Math.max(1, node.capacity);
   const after = kind === "resize"
-    ? shape.arcs.map((arc) =>
-      arc.id === node.id && plan !== null
-        ? { ...arc, share: arc.share * (plan.keptBytes / Math.max(1, node.used) || 1) }
-        : arc
-    )
+    ? shape.arcs.map((arc) => arc.id === node.id ? { ...arc, share: arc.share * grows } : arc)
     : shape.arcs.filter(({ id }) => id !== node.id);
   const now = shape.arcs.map((arc): RingArc =>
     arc.id === node.id && kind === "leave" ? { ...arc, sign: "leaving" } : arc

@@ -8,7 +8,7 @@ import type { NodeSnapshot, StatusSnapshot } from "../../shared/status.ts";
 export interface PoolView {
   readonly now: number;
   readonly status: StatusSnapshot;
-  /** The netmap, those that left excepted, by name; this node included. */
+  /** The netmap: all members of the roster, those that were stopped too, by name. */
   readonly nodes: readonly NodeSnapshot[];
   readonly ring: RingView | null;
   readonly traffic: Traffic;
