@@ -4,7 +4,7 @@
 import { asCid } from "../../shared/base/ids.ts";
 import { SkyringError } from "../../shared/base/errors.ts";
 import { FailurePage } from "../../web/pages/failure.tsx";
-import { FilePage, FilePart } from "../../web/pages/file.tsx";
+import { FileGone, FilePage, FilePart } from "../../web/pages/file.tsx";
 import { FilesPage, FilesPart } from "../../web/pages/files.tsx";
 import { NodesPage, NodesPart } from "../../web/pages/nodes.tsx";
 import { OverviewPage, OverviewPart } from "../../web/pages/overview.tsx";
@@ -60,7 +60,14 @@ export function routePages(app: App, ui: Ui): void {
       FilePage({ view: await files.one(nameOf(req.raw), windowOf(req.raw)), frame })
     )));
   app.get("/ui/part/file", async ({ req }) => {
-    return part(req.raw, FilePart({ view: await files.one(nameOf(req.raw), windowOf(req.raw)) }));
+    const name = nameOf(req.raw);
+    try {
+      const view = await files.one(name, windowOf(req.raw));
+      return part(req.raw, FilePart({ view }));
+    } catch (error) {
+      if (!(error instanceof SkyringError) || error.code !== "not_found") throw error;
+      return part(req.raw, FileGone({ name }));
+    }
   });
   app.get("/ui/part/share", async ({ req }) => {
     const file = await services.pool.stat(nameOf(req.raw));

@@ -7,7 +7,7 @@ import { NodePool } from "../e2e/node_pool.ts";
 import { until } from "../e2e/until.ts";
 import { needing } from "../gate/needs.ts";
 import { shoot, withBrowser, withPage } from "./chromium.ts";
-import { axeFaults, dropFiles, overflow } from "./in_page.ts";
+import { axeFaults, dropFiles, hide, overflow, show } from "./in_page.ts";
 
 const bigBytes = 100_000_000;
 /** Sound of three minutes: large enough that a seek must ask for another range. */
@@ -44,6 +44,7 @@ Deno.test({
           "text is shown in a sandbox, and names run nothing": previews,
           "a file is renamed, shared and deleted through its sheets": sheets,
           "the page goes on by polls when the stream of events is cut": cut,
+          "a hidden page closes its stream, and opens it again": hidden,
           "a tenth page of one browser loads while nine are open": tenPages,
           "all can be read without script": withoutScript,
           "no page has an error or a fault that axe finds, at any size and theme": inspect,
@@ -316,6 +317,24 @@ async function cut(browser: Browser, base: string): Promise<void> {
   });
 }
 
+async function hidden(browser: Browser, base: string): Promise<void> {
+  await withPage(browser, {}, async ({ page }) => {
+    let open = 0;
+    page.on("request", (request) => open += Number(request.url().endsWith("/ui/events")));
+    const over = (request: { url(): string }) => {
+      open -= Number(request.url().endsWith("/ui/events"));
+    };
+    page.on("requestfinished", over);
+    page.on("requestfailed", over);
+    await page.goto(base);
+    await until("the stream", () => open === 1);
+    await page.evaluate(hide);
+    await until("the stream closed", () => open === 0);
+    await page.evaluate(show);
+    await until("the stream again", () => open === 1);
+  });
+}
+
 async function tenPages(browser: Browser, base: string): Promise<void> {
   const context = await browser.newContext();
   try {
@@ -365,5 +384,7 @@ async function inspect(browser: Browser, base: string): Promise<void> {
 /** What axe finds wrong, in a line each. */
 async function faults(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
-  return await page.evaluate(axeFaults) as string[];
+  const found = await page.evaluate(axeFaults) as { passes: number; faults: string[] };
+  assert.ok(found.passes > 15, "axe looked at the page");
+  return found.faults;
 }

@@ -20,7 +20,18 @@ export const dropFiles = `(files) => {
 export const overflow =
   "document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
-/** Runs axe, which is in the page already: a line for each fault. */
-export const axeFaults = `axe.run(document, { iframes: false, resultTypes: ["violations"] })
-  .then(({ violations }) => violations.map(({ id, nodes }) =>
-    id + ": " + nodes[0].html.slice(0, 160) + " " + nodes[0].failureSummary.slice(0, 300)))`;
+/** Runs axe, which is in the page already: how much it looked at, and a line for each fault. */
+export const axeFaults = `axe.run(document, { iframes: false })
+  .then(({ violations, passes }) => ({
+    passes: passes.length,
+    faults: violations.map(({ id, nodes }) =>
+      id + ": " + nodes[0].html.slice(0, 160) + " " + nodes[0].failureSummary.slice(0, 300)),
+  }))`;
+
+const visibility = (hidden: boolean) => `
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => ${hidden} });
+  document.dispatchEvent(new Event("visibilitychange"));`;
+
+/** What the page sees when its tab goes to the background, and when it comes back. */
+export const hide = visibility(true);
+export const show = visibility(false);

@@ -50,7 +50,7 @@ export function placeArcs(arcs: readonly RingArc[], mini: boolean): PlacedArc[] 
   const sum = arcs.reduce((total, arc) => total + arc.share, 0);
   const ticks = allot(arcs.map(({ share }) => sum > 0 ? share : 1), ringTicks);
   // One star alone stands at the top.
-  let angle = count === 1 ? -Math.PI : gap / 2;
+  let angle = gap / 2 - (count === 1 ? Math.PI : 0);
   return arcs.map((arc, index) => {
     const from = angle;
     const to = from + (sum > 0 ? arc.share / sum : 1 / count) * turn;

@@ -68,6 +68,17 @@ export function FilePart({ view }: { readonly view: FileView }) {
   );
 }
 
+/** What a poll brings once the name is gone. */
+export function FileGone({ name }: { readonly name: string }) {
+  return (
+    <div class="empty">
+      <h1>There is no {name} any more.</h1>
+      <p>It was renamed or removed while this page was open, here or on another node.</p>
+      <a class="btn" href="/ui/files">All files</a>
+    </div>
+  );
+}
+
 function fileSentence({ file, pieces, nodes }: FileView): string {
   const name = file.name.slice(file.name.lastIndexOf("/") + 1);
   const due = Math.min(file.replicas.wanted, Math.max(1, nodes.size));

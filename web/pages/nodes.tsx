@@ -101,7 +101,9 @@ function silentSentence({ nodes, now }: PoolView): string {
 
 function NodeRows({ view }: { readonly view: PoolView }) {
   const busyFirst = [...view.nodes].sort((left, right) =>
-    Number(isQuiet(left)) - Number(isQuiet(right)) || (left.name < right.name ? -1 : 1)
+    Number(left.state === "alive") - Number(right.state === "alive") ||
+    Number(isQuiet(left)) - Number(isQuiet(right)) ||
+    view.nodes.indexOf(left) - view.nodes.indexOf(right)
   );
   return (
     <div class="wrap" role="region" aria-label="Nodes" tabindex={0}>

@@ -15,10 +15,9 @@
   const live = () => document.getElementById("live");
 
   // ---- the stream, opened only by a page that is seen; htmx closes it when the page is hidden
-  let watching = false;
+  // The extension opens one stream at most; asking again gets a page that was refused its place.
   function watch() {
-    if (document.hidden || watching) return;
-    watching = true;
+    if (document.hidden) return;
     document.getElementById("stream")?.dispatchEvent(new CustomEvent("skyring-watch"));
   }
   for (const kind of ["member", "file", "block", "phase", "job", "resync"]) {
@@ -183,7 +182,4 @@
   enliven();
   // htmx wires the page at DOMContentLoaded; a deferred script runs before it.
   document.addEventListener("DOMContentLoaded", () => setTimeout(watch));
-  document.addEventListener("htmx:sse:close", () => {
-    watching = false;
-  });
 })();

@@ -297,7 +297,9 @@ Deno.test("a page that cannot be made says why, with the right status", async ()
   assert.equal(answer.status, 404);
   assert.match(answer.headers.get("content-type") ?? "", /text\/html/);
   assert.match(await answer.text(), /Cannot find file nothing/);
-  assert.equal((await ask("/ui/part/file?name=nothing")).status, 404);
+  const part = await ask("/ui/part/file?name=nothing");
+  assert.match(await part.text(), /There is no nothing any more/);
+  assert.equal((await ask("/ui/file?name=nothing&from=-1")).status, 422);
 });
 
 Deno.test("/ui/events gives an address four streams, then 204, and frees the place of one that left", async () => {
