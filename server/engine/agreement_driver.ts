@@ -28,7 +28,7 @@ import type {
 import { stampIsPlausible } from "../../shared/record/clock.ts";
 import { compareKeys } from "../../shared/record/listing.ts";
 import { recordKeyOf, registerKey } from "../../shared/record/register_key.ts";
-import type { RecordKey, Value } from "../../shared/record/value.ts";
+import type { RecordKey, Stamp, Value } from "../../shared/record/value.ts";
 import { decidersOf } from "../../shared/ring/placement.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
 import { slotOfDigest } from "../../shared/ring/slot.ts";
@@ -312,13 +312,10 @@ class Driver implements AgreementDriver {
     }
     // A slow disk: messages may be lost, memory may not be.
     if (this.#outbox.full()) return;
-    const { body } = decoded.message;
-    if (body.kind === "accept" && body.value !== null) {
-      const { stamp } = body.value;
-      if (!stampIsPlausible(stamp, this.#options.now())) {
-        this.#options.onBadMessage?.(from, `clock off: its stamp ${stamp[0]} is far ahead`);
-        return;
-      }
+    const stamp = ownStamp(from, decoded.message);
+    if (stamp !== undefined && !stampIsPlausible(stamp, this.#options.now())) {
+      this.#options.onBadMessage?.(from, `clock off: its stamp ${stamp[0]} is far ahead`);
+      return;
     }
     this.#input({ kind: "message", from, message: decoded.message });
   }
@@ -388,6 +385,12 @@ class Driver implements AgreementDriver {
     for (const resolve of this.#listing.values()) resolve(undefined);
     this.#listing.clear();
   }
+}
+
+/** The stamp of a change that the sender made itself: others may have to write it back. */
+function ownStamp(from: NodeId, { body }: AgreementMessage): Stamp | undefined {
+  if (body.kind !== "accept" || body.value === null) return undefined;
+  return body.value.version[2] === from ? body.value.stamp : undefined;
 }
 
 function isRosterMessage({ body: { kind } }: AgreementMessage): boolean {
