@@ -9,7 +9,7 @@
 // A node's own refusal because it is starting or stopping counts as not reached.
 
 import { messageOf, SkyringError } from "../../shared/base/errors.ts";
-import { gatewayAnswerBytesMax, gatewayHeadersMs } from "../../shared/base/limits.ts";
+import { gatewayAnswerBytesMax } from "../../shared/base/limits.ts";
 import { streamOf } from "../http/file_pull.ts";
 import type { HeldBodies } from "./held_body.ts";
 import type { KnownNode, NodeSet } from "./node_set.ts";
@@ -96,7 +96,7 @@ async function carry(passage: Passage): Promise<Response> {
 }
 
 function askNode(passage: Passage, node: KnownNode): Promise<UpstreamAnswer> {
-  const { request, url, body, safe } = passage;
+  const { request, url, body } = passage;
   const headers = requestHeaders(request.headers, portsOf(passage, node));
   return ask(node, {
     method: request.method,
@@ -104,7 +104,6 @@ function askNode(passage: Passage, node: KnownNode): Promise<UpstreamAnswer> {
     headers,
     body,
     signal: request.signal,
-    ...(safe ? { headersMs: gatewayHeadersMs } : {}),
   });
 }
 
@@ -236,7 +235,6 @@ async function askRest(
       headers: { ...Object.fromEntries(credentials), ...restHeaders(pin, at) },
       body: { kind: "none" },
       signal: passage.request.signal,
-      headersMs: gatewayHeadersMs,
     });
     if (isRest(answer, pin, at)) return answer;
     passage.log("gateway_rest_refused", { node: node.base, status: answer.status });

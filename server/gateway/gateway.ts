@@ -146,7 +146,11 @@ async function answer(request: Request, desk: Desk): Promise<Response> {
     const { method, headers } = request;
     checkAccess({ method, path: url.pathname, url, headers }, desk.config);
     return await ownAnswer(request, url, desk) ?? await forward(request, desk.passing);
-  }, (error) => wantsLogin(error, request, url) ? loginPage(401) : undefined);
+  }, (error) => {
+    const expected = error instanceof SkyringError || request.signal.aborted;
+    if (!expected) desk.passing.log("gateway_failed", { error });
+    return wantsLogin(error, request, url) ? loginPage(401) : undefined;
+  });
   if (!response.headers.has("skyring-version")) response.headers.set("skyring-version", version);
   return response;
 }

@@ -79,6 +79,7 @@ export class NodeSet {
   #polling: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #turn = 0;
+  #isTold = true;
 
   constructor(options: NodeSetOptions) {
     this.#options = options;
@@ -217,6 +218,7 @@ export class NodeSet {
       const { items } = v.parse(netmapSchema, await response.json());
       const near = isLoopback(new URL(node.base).hostname);
       const learned = new Map<string, string>();
+      this.#isTold = true;
       for (const { http, state } of items) {
         if (http === null || http === undefined || !URL.canParse(http)) continue;
         const { origin, hostname } = new URL(http);
@@ -224,7 +226,9 @@ export class NodeSet {
       }
       return learned;
     } catch (error) {
-      this.#log("gateway_netmap_failed", node, error);
+      // Once, not at every poll: without the token this stays so.
+      if (this.#isTold) this.#log("gateway_netmap_failed", node, error);
+      this.#isTold = false;
       return undefined;
     }
   }

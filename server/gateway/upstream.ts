@@ -23,8 +23,6 @@ export interface UpstreamRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: UpstreamBody;
   readonly signal: AbortSignal;
-  /** How long headers are waited for; undefined: as long as the node answers polls. */
-  readonly headersMs?: number;
 }
 
 export interface UpstreamAnswer {
@@ -47,10 +45,13 @@ export class UpstreamFailure extends Error {
   }
 }
 
-/** Sends a request. Resolves with its answer's headers. @throws {UpstreamFailure} */
+/**
+ * Sends a request. Resolves with its answer's headers, which are waited for as long as the node
+ * answers polls. @throws {UpstreamFailure}
+ */
 export function ask(node: KnownNode, options: UpstreamRequest): Promise<UpstreamAnswer> {
   const send = node.base.startsWith("https:") ? tlsRequest : httpRequest;
-  const { body, headersMs } = options;
+  const { body } = options;
   const consent = body.kind === "stream" ? { expect: "100-continue" } : {};
   const request = send(node.base + options.path, {
     method: options.method,
@@ -67,13 +68,7 @@ export function ask(node: KnownNode, options: UpstreamRequest): Promise<Upstream
       reject(new UpstreamFailure(progress.broken, cause));
     };
     const abort = () => fail(signal.reason);
-    const timer = headersMs === undefined
-      ? undefined
-      : setTimeout(() => fail(new Error("it sent no headers")), headersMs);
-    const finish = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-    };
+    const finish = () => signal.removeEventListener("abort", abort);
     request.on("error", fail);
     request.on("close", () => fail(new Error("it closed the connection")));
     if (signal.aborted) return abort();

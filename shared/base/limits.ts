@@ -293,8 +293,6 @@ export const gatewayPollTimeoutMs = 3_000;
 export const gatewayGonePolls = 3;
 /** Nodes that it keeps: a whole roster, and some that left. */
 export const gatewayNodesMax = 2 * rosterMembersMax;
-/** A lookup that nobody answers is asked of another node after this long. */
-export const gatewayHeadersMs = 10_000;
 /** Bodies held so that they can be sent again: each, and all together. */
 export const gatewayReplayBytesMax = 1 * MiB;
 export const gatewayReplayTotalBytesMax = 64 * MiB;
@@ -302,8 +300,6 @@ export const gatewayReplayTotalBytesMax = 64 * MiB;
 export const gatewayAnswerBytesMax = 4 * MiB;
 /** Nodes that one download may go on at without having gained a byte. */
 export const gatewayResumesMax = 8;
-/** Requests to one node at once, others wait for it: below what its own listener takes. */
-export const gatewaySocketsPerNodeMax = 256;
 
 /** Repair: blocks whose holders are asked for together, so that the rarest of many go first. */
 export const repairWindowBlocks = 4_096;

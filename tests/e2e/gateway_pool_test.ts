@@ -28,38 +28,49 @@ Deno.test("downloads through the gateway outlive the node that serves them", asy
       });
       await delay(1_500); // one more poll, so that all of them take part
       // As many as there are nodes, twice: each node serves some of them.
-      let halfway = 0;
-      const killed = Promise.withResolvers<void>();
-      const downloads = Array.from({ length: 6 }, async () => {
-        const response = await fetch(file);
-        assert.equal(response.status, 200);
-        const hash = createHash("sha256");
-        let got = 0;
-        let counted = false;
-        for await (const part of response.body ?? []) {
-          hash.update(part);
-          got += part.length;
-          if (got < 4 * mebibyte || counted) continue;
-          counted = true;
-          halfway += 1;
-          await killed.promise;
-        }
-        return { got, digest: hash.digest("hex") };
-      });
-      await until("all downloads under way", () => halfway === 6);
-      await pool.node(1).kill();
-      killed.resolve();
-      for (const done of await Promise.all(downloads)) {
-        assert.deepEqual(done, { got: size, digest });
-      }
+      const all = await downloadWhile(file, { count: 6, strike: () => pool.node(1).kill() });
+      for (const done of all) assert.deepEqual(done, { size, digest });
       assert.match(gateway.output(), /gateway_goes_on/);
       const after = await digestOfBody((await fetch(file)).body);
       assert.deepEqual(after, { size, digest });
       const small = await fetch(`${gateway.url}/api/files/s`, { method: "PUT", body: "after" });
       assert.equal(small.status, 201, await small.text());
+      // A node that hangs closes no connection: it is given up after a few polls.
+      const strike = () => Promise.resolve(pool.node(2).signal("SIGSTOP"));
+      const hung = await downloadWhile(file, { count: 4, strike });
+      for (const done of hung) assert.deepEqual(done, { size, digest });
     });
   });
 });
+
+/** Downloads a file several times at once, and strikes when all are in the middle of it. */
+async function downloadWhile(
+  url: string,
+  { count, strike }: { readonly count: number; readonly strike: () => Promise<void> },
+): Promise<{ size: number; digest: string }[]> {
+  let halfway = 0;
+  const struck = Promise.withResolvers<void>();
+  const downloads = Array.from({ length: count }, async () => {
+    const response = await fetch(url);
+    assert.equal(response.status, 200);
+    const hash = createHash("sha256");
+    let size = 0;
+    let counted = false;
+    for await (const part of response.body ?? []) {
+      hash.update(part);
+      size += part.length;
+      if (size < 4 * mebibyte || counted) continue;
+      counted = true;
+      halfway += 1;
+      await struck.promise;
+    }
+    return { size, digest: hash.digest("hex") };
+  });
+  await until("all downloads under way", () => halfway === count);
+  await strike();
+  struck.resolve();
+  return await Promise.all(downloads);
+}
 
 interface Talk {
   readonly port: number;
