@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { connect } from "node:net";
+import fc from "fast-check";
 import { SkyringError } from "../../../../shared/base/errors.ts";
 import type { HealLine } from "../../../../server/engine/heal.ts";
 import type { Pool } from "../../../../server/engine/pool.ts";
@@ -229,3 +230,25 @@ async function settle(value: () => number): Promise<number> {
   }
   return value();
 }
+
+Deno.test("a line session outlives any bytes, and serves the next client", async () => {
+  const words = [
+    "FILE PUSH 3 a\n",
+    "FILE PULL ",
+    "NODE PING\r\n",
+    "\n",
+    "abc",
+    "FILE LIST\n",
+    "GET",
+  ];
+  const part = fc.oneof(fc.constantFrom(...words), fc.uint8Array({ maxLength: 40 }));
+  await withLine(async ({ talk }) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 12 }), async (parts) => {
+        await talk(...parts);
+      }),
+      { numRuns: 60 },
+    );
+    assert.equal(await talk("NODE PING\n"), "PONG\n");
+  });
+});
