@@ -3,6 +3,7 @@
 
 import { SkyringError } from "../shared/base/errors.ts";
 import type { Cid, NodeId } from "../shared/base/ids.ts";
+import { httpIdleTimeoutMs } from "../shared/base/limits.ts";
 import type { JobSnapshot } from "../shared/job.ts";
 import type { NodeSnapshot } from "../shared/status.ts";
 import type { Config } from "./config.ts";
@@ -122,8 +123,9 @@ export function makeControl(options: NodeControlOptions): NodeControl {
   };
 }
 
+/** Half of what an HTTP request may take in silence; deciding takes the rest. */
 function soon(): AbortSignal {
-  return AbortSignal.timeout(60_000);
+  return AbortSignal.timeout(httpIdleTimeoutMs / 2);
 }
 
 /** Everyone who leaves hears of the end from the leaver itself, then it goes. */

@@ -27,7 +27,8 @@ export interface LocalActions {
   leaving(): "no" | "begun" | "proposed";
 }
 
-const planMsMax = 120_000;
+/** Below the time that who asks waits for an answer. */
+const planMsMax = 45_000;
 
 /** The actions; jobs that an earlier process left unfinished run again by Jobs.resume(). */
 export function createLocalActions(options: LocalActionsOptions): LocalActions {

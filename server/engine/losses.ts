@@ -1,6 +1,7 @@
 // What the pool may have lost with nodes that do not come back: blocks that no member which
 // answers holds, the files they belong to, and slots of records whose deciding majority is gone.
 
+import { SkyringError } from "../../shared/base/errors.ts";
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { haveCidsMax, slotCount } from "../../shared/base/limits.ts";
 import { decodeFileRecord } from "../../shared/record/file_record.ts";
@@ -21,7 +22,7 @@ export interface Losses {
   /** Slots whose records cannot be decided without the nodes, of how many. */
   readonly slotsUndecided: number;
   readonly slots: number;
-  /** False when there were more blocks than are looked at for an answer. */
+  /** False when there were more blocks, or it took longer, than an answer may wait for. */
   readonly complete: boolean;
 }
 
@@ -34,7 +35,7 @@ const blocksCheckedMax = 200_000;
 const namesMax = 100;
 const pageFiles = 500;
 
-/** Looks for them; `gone` are the nodes given up. @throws the signal's reason */
+/** Looks for them until the signal; `gone` are the nodes given up. @throws as the catalog */
 export async function lossesOf(
   ports: LossesPorts,
   { roster, gone, signal }: {
@@ -49,10 +50,14 @@ export async function lossesOf(
   while (found.complete) {
     const page = ports.catalog.names("file", { prefix: "", after, limit: pageFiles });
     for (const { key, value } of page) {
-      signal.throwIfAborted();
       const file = decodeFileRecord(value.body);
       if (file === undefined) continue;
       const lost = await lostBlocks(ports, file, { gone, signal });
+      // Who was not waited for did not say that it holds nothing.
+      if (signal.aborted) {
+        found.complete = false;
+        break;
+      }
       found.blocksChecked += file.blocks;
       found.blocksLost += lost;
       if (lost > 0) {
@@ -90,9 +95,8 @@ async function lostBlocks(
       if (batch.length === haveCidsMax) await flush();
     }
   } catch (error) {
-    signal.throwIfAborted();
     // An inner block that nobody has takes everything below it along: it counts as one.
-    if (!(error instanceof Error)) throw error;
+    if (!(error instanceof SkyringError)) throw error;
     lost += 1;
   }
   await flush();

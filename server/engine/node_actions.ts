@@ -63,7 +63,8 @@ export interface NodeActionsOptions {
   readonly clock: Clock;
 }
 
-const orderMsMax = 120_000;
+/** A plan takes a while where much is held; an HTTP request in silence ends at 60 s. */
+const orderMsMax = 50_000;
 const askMsMax = 2_000;
 const forgetMsMax = 20_000;
 const pollMs = 100;
