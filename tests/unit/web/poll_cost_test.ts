@@ -12,7 +12,7 @@ const blockCount = 100_000;
 const bytesMax = 10_000;
 const msMax = 20;
 const polls = 100;
-const rounds = 3;
+const rounds = 6;
 
 const nodes: readonly NodeSnapshot[] = Array.from({ length: nodeCount }, (_, index) => ({
   ...node,
