@@ -194,6 +194,7 @@ function Lookup({ view }: { readonly view: RingPageView }) {
           )}
         </dl>
       )}
+      {lookup !== null && <Command text={cliCommand("lookup", [view.key])} />}
     </section>
   );
 }
