@@ -67,7 +67,7 @@ export function makeApp(options: NodeFacesOptions): App {
     wanted: (after, limit) => engines.repair.wantedPage(after, limit),
     holds: (cid) => disk.blocks.has(cid),
     fileCount: () => engines.catalog.count("file"),
-    shareKey: shareKeyOf(options),
+    shareKey: () => shareKeyOf(options),
     nodeActions: options.control.actions,
     lookup: (key, cid) => options.control.lookup(key, cid),
     heal: (signal) => engines.repair.heal(signal),
@@ -114,9 +114,16 @@ function inviteOf({ config, seat, network, http }: NodeFacesOptions): string {
   return encodeInvite({ group: config.group, addresses, secret: seat.secrets?.[0] });
 }
 
-/** The same on all nodes of a group: links made by one are honoured by all. */
-function shareKeyOf({ config, seat }: NodeFacesOptions): Uint8Array {
-  const secret = seat.secrets?.[0] ?? "loopback";
+/**
+ * The same on all nodes of a group: links made by one are honoured by all. A group without a
+ * secret has its lineage, which holds random bytes of its founding: a link must not be forged
+ * where a proxy or gateway shows such a group to others.
+ */
+function shareKeyOf({ config, seat, network }: NodeFacesOptions): Uint8Array {
+  const secret = seat.secrets?.[0] ?? network.agreement.roster()?.lineage;
+  if (secret === undefined) {
+    throw new SkyringError("not_ready", "Cannot sign links: the node has not joined yet");
+  }
   return createHmac("sha256", secret).update(`skyring share\0${config.group}`).digest();
 }
 

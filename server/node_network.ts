@@ -2,18 +2,24 @@
 // it and on TCP, liveness, the netmap and the agreement that feeds it.
 
 import { readFileSync } from "node:fs";
+import type { IncomingHttpHeaders } from "node:http";
+import { SkyringError } from "../shared/base/errors.ts";
 import type { NodeId } from "../shared/base/ids.ts";
 import type { Prng } from "../shared/base/prng.ts";
 import type { Config } from "./config.ts";
 import { type AgreementDriver, createAgreementDriver } from "./engine/agreement_driver.ts";
 import { createNetmap, type Netmap } from "./engine/netmap.ts";
+import { problemResponse } from "./http/problems.ts";
 import type { App } from "./http/routes.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
 import type { Log } from "./log.ts";
 import { createHost, type Host } from "./net/host.ts";
 import { swimChannelLimits, SwimDriver } from "./net/swim_driver.ts";
 import type { NodeDisk } from "./node_disk.ts";
+import { version } from "./node_view.ts";
 import { isLoopback, type Seat } from "./seat.ts";
+
+const starting = new SkyringError("not_ready", "Cannot answer yet: the node is starting");
 
 export interface NodeNetworkOptions {
   readonly config: Config;
@@ -70,10 +76,11 @@ function makeHttp({ config, seat, log }: NodeNetworkOptions) {
   };
   const http = createHttpServer(
     async (request, connection) =>
-      await app?.fetch(request, connection) ?? new Response("starting\n", { status: 503 }),
+      await app?.fetch(request, connection) ?? problemResponse(starting),
     {
       host: config.host,
       port: seat.port,
+      version,
       log: (event, fields) => log.debug(event, fields),
       ...tls,
     },
@@ -97,12 +104,24 @@ async function makeHost(
     announce: config.advertise.filter((address) => address.startsWith("/")),
     upgrade: {
       server: http.node,
-      allowOrigin: (origin) => origin === undefined || isOwnOrigin(origin, seat, origins()),
+      allows: ({ origin, ...headers }) =>
+        (origin === undefined || isOwnOrigin(origin, seat, origins())) &&
+        (seat.secrets !== undefined || comesDirectly(headers)),
     },
     mdns: !config.noMdns,
     public: config.public,
     profile: isLoopback(config.host) ? "local" : "normal",
   });
+}
+
+/**
+ * A peer from behind a proxy seems to sit on this machine, where a group without a secret admits
+ * everybody: then only those are taken that surely do.
+ */
+function comesDirectly(headers: IncomingHttpHeaders): boolean {
+  const host = `http://${headers.host ?? ""}`;
+  return URL.canParse(host) && isLoopback(new URL(host).hostname) &&
+    !Object.keys(headers).some((name) => name === "forwarded" || name.startsWith("x-forwarded-"));
 }
 
 /** A page may open a socket only if this node or another member served it. */

@@ -4,7 +4,8 @@
 // A group without a secret admits whoever comes from loopback, and through the gateway everybody
 // would. So a client from elsewhere, or from behind a proxy, is joined only when the group has a
 // secret, which it must then prove to the node itself. A page must be the gateway's own or a
-// node's: its Origin is judged here and replaced by the node's.
+// node's: its Origin is judged here and replaced by the node's. Without a secret its own pages
+// are those under a name of this machine: any other name might be made to lead here.
 
 import type { IncomingMessage, Server } from "node:http";
 import { connect, type Socket } from "node:net";
@@ -53,7 +54,9 @@ function refusalOf(incoming: IncomingMessage, options: UpgradeOptions): string |
   if (!near && !options.hasSecret) return "403 Forbidden";
   const { origin } = headers;
   if (origin === undefined || options.nodes.hasOrigin(origin)) return undefined;
-  return [`http://${host}`, `https://${host}`].includes(origin) ? undefined : "403 Forbidden";
+  const sure = options.hasSecret || isLoopback(new URL(`http://${host}`).hostname);
+  const own = sure && [`http://${host}`, `https://${host}`].includes(origin);
+  return own ? undefined : "403 Forbidden";
 }
 
 async function join(

@@ -29,6 +29,8 @@ export type HttpLog = (event: string, fields: Readonly<Record<string, unknown>>)
 export interface ListenerOptions {
   readonly log: HttpLog;
   readonly encrypted?: boolean;
+  /** Sent as Skyring-Version with answers that have none. */
+  readonly version?: string;
   /** See body_stream.ts; for tests. */
   readonly bodyWindowMs?: number;
 }
@@ -79,7 +81,7 @@ async function answer(
       response = problemResponse(error);
     }
   }
-  await send(response, exchange, options.log);
+  await send(response, exchange, options);
 }
 
 function makeRequest(
@@ -128,13 +130,18 @@ function headersOf(incoming: IncomingMessage): Headers {
   return headers;
 }
 
-async function send(response: Response, exchange: Exchange, log: HttpLog): Promise<void> {
+async function send(
+  response: Response,
+  exchange: Exchange,
+  { log, version }: ListenerOptions,
+): Promise<void> {
   const { incoming, outgoing } = exchange;
   if (outgoing.destroyed) {
     await response.body?.cancel();
     return;
   }
-  outgoing.writeHead(response.status, nodeHeaders(response.headers));
+  const versioned = version === undefined ? {} : { "skyring-version": version };
+  outgoing.writeHead(response.status, { ...versioned, ...nodeHeaders(response.headers) });
   const unread = !incoming.complete;
   if (unread) outgoing.once("finish", () => linger(incoming));
   if (response.body === null || incoming.method === "HEAD") {

@@ -40,7 +40,8 @@ export function routeIpfs(app: App, services: Services): void {
       "cache-control": immutable,
       "x-ipfs-path": path,
       "x-ipfs-roots": roots.join(","),
-      "access-control-allow-origin": "*",
+      // Pages of other origins are strangers: they read only what strangers may.
+      ...(services.config.isPublic ? { "access-control-allow-origin": "*" } : {}),
     };
     if (format === "raw") return await sendRaw(cid, { request, headers, block });
     const entry = codecOf(cid) === "dag-pb" ? entryOf(await block(cid)) : undefined;

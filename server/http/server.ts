@@ -39,6 +39,8 @@ export interface HttpServerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly log: HttpLog;
+  /** Sent as Skyring-Version where the handler did not answer. */
+  readonly version?: string;
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Shorter waits, for tests. */
   readonly waits?: { readonly idleMs: number; readonly bodyWindowMs: number };
@@ -49,6 +51,7 @@ export function createHttpServer(handler: FetchHandler, options: HttpServerOptio
   const listener = createListener(handler, {
     log: options.log,
     encrypted: options.tls !== undefined,
+    ...(options.version === undefined ? {} : { version: options.version }),
     ...(options.waits === undefined ? {} : { bodyWindowMs: options.waits.bodyWindowMs }),
   });
   const limits = {
@@ -83,7 +86,8 @@ export function createHttpServer(handler: FetchHandler, options: HttpServerOptio
     if (!socket.writable || answering.has(socket)) return void socket.destroy();
     const status = clientErrors.get(code) ?? "400 Bad Request";
     // Destroyed after the write: a half-open client must not keep the socket.
-    const answer = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    const known = options.version === undefined ? "" : `Skyring-Version: ${options.version}\r\n`;
+    const answer = `HTTP/1.1 ${status}\r\nConnection: close\r\n${known}Content-Length: 0\r\n\r\n`;
     socket.end(answer, () => socket.destroy());
   });
   return { node, start: () => listen(node, options), stop: () => close(node) };

@@ -100,8 +100,11 @@ export interface Services {
   /** Whether a block lies on this node (`Cache-Control: only-if-cached`). */
   readonly holds?: (cid: Cid) => boolean;
   readonly providers?: (cid: Cid, signal: AbortSignal) => Promise<readonly Provider[]>;
-  /** 32 bytes that all nodes of the group share and nobody else knows: signs share links. */
-  readonly shareKey?: Uint8Array;
+  /**
+   * 32 bytes that all nodes of the group share and nobody else knows: signs share links.
+   * @throws {SkyringError} not_ready
+   */
+  readonly shareKey?: () => Uint8Array;
   /** What operators do to nodes; and jobs. */
   readonly nodeActions?: NodeActions;
   /** Where a key belongs; `cid` is the key as a CID, when it is one. */

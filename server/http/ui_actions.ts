@@ -142,7 +142,7 @@ function routeShareForm(app: App, ui: Ui): void {
     const days = queryInteger(fields.get("days") ?? "", { name: "days", min: 1, max: 365 });
     const file = await pool.stat(name);
     const expiresAt = now() + days * dayMs;
-    const path = sharePath({ cid: file.cid, expiresAt, name }, shareKey);
+    const path = sharePath({ cid: file.cid, expiresAt, name }, shareKey());
     const share = { url: new URL(path, req.url).href, expires: expiresAt };
     const nodes = ui.views.members().size;
     const answer = req.header("hx-request") === "true"

@@ -63,8 +63,8 @@ export function hasTag(headers: Headers, tag: string): boolean {
 
 /** 303 to an address of this node, after a form. @throws never */
 export function seeOther(location: string): Response {
-  // Two slashes would lead to another host.
-  const local = /^\/(?![/\\])/.test(location) ? location : "/";
+  // Two slashes would lead to another host; browsers drop tabs and line ends between them.
+  const local = /^\/(?![/\\])[\x21-\x7e]*$/.test(location) ? location : "/";
   return new Response(null, {
     status: 303,
     headers: { location: local, "cache-control": "no-store", "referrer-policy": "same-origin" },

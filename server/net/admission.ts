@@ -160,6 +160,8 @@ class AdmissionDriver implements Admission {
   }
 
   #onDeadline(connection: Connection): void {
+    // Taken up after its close was told: nobody would take it out again.
+    if (connection.status !== "open") return this.#untrack(connection);
     const strangers = [...this.#entries.values()].filter((each) =>
       each.standing.kind === "stranger"
     );

@@ -6,7 +6,7 @@
 // Why `ws` on node:http and not Deno.upgradeWebSocket: maxPayload holds before admission, the
 // socket can be paused, and header timeouts and connection limits of node:http apply.
 
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type {
   ComponentLogger,
@@ -28,8 +28,8 @@ import { WebSocketConnection } from "./websocket_connection.ts";
 export interface UpgradePort {
   /** Must be listening before the network starts. */
   readonly server: Server;
-  /** Judges the Origin header (undefined when absent) and the peer's IP address. */
-  readonly allowOrigin: (origin: string | undefined, remoteAddress: string) => boolean;
+  /** Whether a request with these headers may become a connection. */
+  readonly allows: (headers: IncomingHttpHeaders) => boolean;
 }
 
 const upgradePath = "/";
@@ -89,9 +89,7 @@ export class UpgradeListener extends TypedEventEmitter<ListenerEvents> implement
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
     const remoteAddress = request.socket.remoteAddress ?? "";
     if (request.url !== upgradePath) return refuse(socket, "404 Not Found");
-    if (!this.#port.allowOrigin(request.headers.origin, remoteAddress)) {
-      return refuse(socket, "403 Forbidden");
-    }
+    if (!this.#port.allows(request.headers)) return refuse(socket, "403 Forbidden");
     const remote = socketMultiaddr(remoteAddress, request.socket.remotePort ?? 0);
     if (remote === undefined) return refuse(socket, "400 Bad Request");
     this.#websockets.handleUpgrade(request, socket, head as Buffer, (websocket) => {

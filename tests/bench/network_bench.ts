@@ -60,7 +60,7 @@ async function makeNode(withHttp: boolean) {
     mdns: false,
     public: false,
     profile: "local",
-    ...(server === undefined ? {} : { upgrade: { server, allowOrigin: () => true } }),
+    ...(server === undefined ? {} : { upgrade: { server, allows: () => true } }),
   });
   const store = createMemoryStore({ capacityBytes: 8 * GiB, now: Date.now });
   const driver = createBlockDriver({ streams: host.streams, group: "bench", store, public: false });

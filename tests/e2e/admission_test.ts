@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { rawSocket } from "../http/socket.ts";
 import { get, put, store } from "./content.ts";
 import { checkout, type NodeChild } from "./node_child.ts";
 import { NodePool } from "./node_pool.ts";
@@ -20,6 +21,28 @@ Deno.test("who may belong to a group of real nodes", async (test) => {
     await step("an invite token lets a node in", invited);
     await step("a folder in use is refused to a second process", sameFolder);
     await step("a copied folder is noticed", copiedFolder);
+  });
+});
+
+Deno.test("a node without a secret upgrades no peer that came through a proxy", async () => {
+  await NodePool.with({ nodes: 1 }, async (pool) => {
+    const { port } = new URL(pool.node(0).url);
+    const upgrade = async (host: string, more = "") => {
+      const peer = await rawSocket(Number(port));
+      peer.write(
+        `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`,
+      );
+      peer.write("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n");
+      peer.write(`${more}\r\n`);
+      const head = await peer.until(/\r\n\r\n/);
+      peer.socket.destroy();
+      return head.slice(9, 12);
+    };
+    const own = `127.0.0.1:${port}`;
+    assert.equal(await upgrade(own), "101");
+    assert.equal(await upgrade(own, "X-Forwarded-For: 203.0.113.5\r\n"), "403");
+    assert.equal(await upgrade(own, "Forwarded: for=203.0.113.5\r\n"), "403");
+    assert.equal(await upgrade("pool.example"), "403");
   });
 });
 

@@ -162,6 +162,16 @@ Deno.test("--public opens reading of /ipfs and /routing, and nothing else", asyn
   assert.equal(pool.files.size, 0);
 });
 
+Deno.test("pages of other origins read /ipfs of a public node only", async () => {
+  for (const isPublic of [false, true]) {
+    const { ask } = createFixture({ isPublic });
+    const { cid } = await (await ask("/api/files/f", { method: "PUT", body: "f" })).json();
+    const answer = await ask(`/ipfs/${cid}`, { headers: { origin: "http://other.example" } });
+    assert.equal(await answer.text(), "f");
+    assert.equal(answer.headers.get("access-control-allow-origin"), isPublic ? "*" : null);
+  }
+});
+
 Deno.test("every answer has Skyring-Version, errors and unknown paths too", async () => {
   const { ask } = createFixture();
   for (const path of ["/health", "/nothing", "/api/files/none", "/api/files?limit=x", "/"]) {
@@ -169,6 +179,23 @@ Deno.test("every answer has Skyring-Version, errors and unknown paths too", asyn
     assert.equal(answer.headers.get("skyring-version"), "1.2.3", path);
     assert.equal(answer.headers.get("x-content-type-options"), "nosniff", path);
     await answer.body?.cancel();
+  }
+  const app = createFixture().app;
+  const server = createHttpServer(
+    (request, connection) => Promise.resolve(app.fetch(request, connection)),
+    {
+      ...{ host: "127.0.0.1", port: 0, log: () => undefined },
+      version: "1.2.3",
+    },
+  );
+  const port = await server.start();
+  try {
+    // Refused before the app sees them: a dot segment, and a request that cannot be read.
+    for (const head of [`GET /a/../b HTTP/1.1\r\nHost: 127.0.0.1:${port}`, "GET / HTTP/9.9"]) {
+      assert.match(await rawRequest(port, head), /^HTTP\/1\.1 4.*skyring-version: 1\.2\.3\r\n/si);
+    }
+  } finally {
+    await server.stop();
   }
 });
 

@@ -113,7 +113,7 @@ export function createFixture(
     wanted: () => ({ items: [], next: null }),
     holds: (cid) => pool.blockMap.has(cid),
     providers: () => Promise.resolve([{ id: "12D3KooWB", addresses: ["/ip4/127.0.0.1/tcp/1"] }]),
-    shareKey: new Uint8Array(32).fill(7),
+    shareKey: () => new Uint8Array(32).fill(7),
     nodeActions: createFakeActions(),
     lookup: (key, cid) =>
       Promise.resolve({

@@ -264,7 +264,14 @@ Deno.test("the theme is a cookie, and its form leads nowhere else", async () => 
   const cookie = set.headers.get("set-cookie")?.split(";")[0] ?? "";
   const html = await (await fixture.ask("/", { headers: { cookie } })).text();
   assert.match(html, /<html lang="en" data-theme="dark"/);
-  for (const back of ["https://evil.example/", "//evil.example", "/\\evil.example"]) {
+  const away = [
+    "https://evil.example/",
+    "//evil.example",
+    "/\\evil.example",
+    "/\t/evil.example",
+    "/\n/x",
+  ];
+  for (const back of away) {
     const answer = await post(fixture, "/ui/theme", { theme: "x", back });
     assert.equal(answer.headers.get("location"), "/");
   }

@@ -272,7 +272,7 @@ Deno.test("a node that dials itself is no copy", () =>
   withHosts(async (make) => {
     const { server, port } = await listenHttp();
     try {
-      const { host, events } = await make({ upgrade: { server, allowOrigin: () => true } });
+      const { host, events } = await make({ upgrade: { server, allows: () => true } });
       await host.start();
       await assert.rejects(host.dial(`http://127.0.0.1:${port}`), { code: "unreachable" });
       await new Promise((resolve) => setTimeout(resolve, 1_200)); // longer than pairing takes
