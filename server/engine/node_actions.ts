@@ -171,7 +171,8 @@ async function forget(
     throw new SkyringError("conflict", `Cannot forget ${name}: it is the node that is asked`);
   }
   if (row !== undefined && row.state !== "dead" && row.state !== "left") {
-    throw new SkyringError("conflict", `Cannot forget ${name}: it is ${row.state}; let it leave`);
+    const advice = row.state === "alive" ? "let it leave" : "wait until it is seen dead";
+    throw new SkyringError("conflict", `Cannot forget ${name}: it is ${row.state}; ${advice}`);
   }
   const { roster, readOnly, member } = agreement.status();
   if (roster === undefined || !member) {

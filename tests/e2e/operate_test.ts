@@ -119,7 +119,7 @@ Deno.test("nodes are refused, resized, stopped, sent away and forgotten through 
     const gone = await idOf(d);
     await d.kill();
     await until("the death to be seen", async () => {
-      const { items } = await a.json("/api/nodes");
+      const { items } = await b.json("/api/nodes");
       return items.find(({ id }: Json) => id === gone)?.state === "dead";
     }, { withinMs: 60_000 });
     const forgotten = await call("POST", `${b.url}/api/nodes/${gone}/forget`);
@@ -130,6 +130,7 @@ Deno.test("nodes are refused, resized, stopped, sent away and forgotten through 
     say("forgotten");
     const three = stored.filter(({ name }) => name !== "once");
     await assertReads(e, three);
+    say("read back");
   });
 });
 
