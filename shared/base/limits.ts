@@ -57,8 +57,9 @@ export const recordMessageBytesMax = valueBytesMax + 256 * KiB;
 export const connectionUnsentBytesMax = 1 * MiB;
 /** Blocks asked of one peer at once. */
 export const wantsPerPeerMax = 32;
-/** Blocks in flight for one pull or push: bounds its memory to 8 to 16 MiB of leaves. */
-export const pullWindowBlocks = 48;
+/** Blocks in flight for one pull: fewer live blocks, fewer that outlive a young collection. */
+export const pullWindowBlocks = 24;
+/** Blocks in flight for one push: 12 MiB of leaves, each on its way to several nodes. */
 export const pushWindowBlocks = 48;
 /** Leaf bytes in flight for one pull or push, whatever the leaf size. */
 export const transferWindowBytes = 16 * MiB;

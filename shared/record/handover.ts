@@ -42,6 +42,9 @@ export interface Handover {
 /** Patience and retries are counted in hundreds of milliseconds; looking at all costs some. */
 const lookEveryMs = 100;
 
+/** Waits of a handover grow to four times their first length. */
+const doublingsMax = 2;
+
 /** A reader of `lane()`; `arrived` gets each slot whose staged rows are complete, once. */
 export function createHandover(
   core: Core,
@@ -53,10 +56,15 @@ export function createHandover(
   let lookedAt = 0;
   let lastOf: (slot: Slot) => number = () => 0;
   const lost = () => rosterOf(core.live)?.lost ?? [];
-  const retryIn = () => core.now + core.prng.between(...core.settings.handoverRetryMs);
+  /** Questions to a peer in a row that it did not answer in time. */
+  const unanswered = new Map<NodeId, number>();
+  /** Later with each failure: on a busy machine every walk would start anew before its answers. */
+  const retryIn = (failures: number) =>
+    core.now +
+    core.prng.between(...core.settings.handoverRetryMs) * 2 ** Math.min(failures, doublingsMax);
 
   function open(slot: Slot): void {
-    const walk: Walk = { slot, levels: [], retryAt: retryIn(), restarted: 0 };
+    const walk: Walk = { slot, levels: [], retryAt: retryIn(0), restarted: 0 };
     walks.set(slot, walk);
     core.write({ kind: "unstage", lane: options.lane().lane, slot });
     addLevel(walk, lastOf(slot));
@@ -115,8 +123,8 @@ export function createHandover(
   /** Starts again from the newest configuration; a yes stays true, a no may have changed. */
   function restart(walk: Walk): void {
     const [newest] = walk.levels;
-    walk.retryAt = retryIn();
     walk.restarted += 1;
+    walk.retryAt = retryIn(walk.restarted);
     if (newest === undefined) return addLevel(walk, lastOf(walk.slot));
     for (const [id, yes] of newest.answers) if (!yes) newest.answers.delete(id);
     walk.levels = [{ ...newest, since: core.now }];
@@ -155,7 +163,9 @@ export function createHandover(
     }
     for (const [to, slots] of questions) {
       const number = core.ask();
-      outstanding.set(to, { ask: number, until: retryIn() });
+      const failures = outstanding.has(to) ? (unanswered.get(to) ?? 0) + 1 : 0;
+      unanswered.set(to, failures);
+      outstanding.set(to, { ask: number, until: retryIn(failures) });
       core.send(to, { kind: "slot-read", ask: number, slots }, { lane: options.lane() });
     }
   }
@@ -173,6 +183,7 @@ export function createHandover(
     begin(slots, last) {
       walks.clear();
       outstanding.clear();
+      unanswered.clear();
       queue = [...slots];
       lastOf = last;
       settle(walks.values());
