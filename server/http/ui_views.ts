@@ -11,7 +11,8 @@ import { createRingReader, type RingReader } from "./ui_ring.ts";
 import { createTrafficLog } from "./ui_traffic.ts";
 import { wantedOf } from "../../web/pages/health.ts";
 
-const eventsShown = 12;
+/** More than are shown: some kinds have no words. */
+const eventsRead = 100;
 /** Name of the cookie with the theme; a taste, not a secret. */
 export const themeCookie = "skyring-theme";
 
@@ -45,7 +46,7 @@ export function createViews(services: Services): Views {
         nodes: members,
         ring: ring?.view(members, { epoch: status.roster.epoch, now }) ?? null,
         traffic: traffic.sample(now, { wanted: wantedOf(members), peers }),
-        events: services.events.recent(eventsShown).flatMap(eventOf),
+        events: services.events.recent(eventsRead).flatMap(eventOf),
         files: services.fileCount?.() ?? null,
         takesOrders: services.nodeActions !== undefined,
         heals: services.heal !== undefined,

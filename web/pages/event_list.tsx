@@ -13,12 +13,14 @@ interface Said {
   readonly words: string;
 }
 
+const eventsMax = 12;
+
 /** The events, newest first. */
 export function EventList({ view }: { readonly view: PoolView }) {
   const said = view.events.flatMap((event) => {
     const words = sentenceOf(event, view);
     return words === undefined ? [] : [{ ...words, at: event.at }];
-  });
+  }).slice(0, eventsMax);
   if (said.length === 0) {
     return <p class="caption">Nothing has happened since this node started.</p>;
   }

@@ -204,7 +204,7 @@ function RepairFact({ view }: { readonly view: PoolView }) {
       <p>
         {wanted > 0
           ? `${whole(held)} copies in place, ${whole(wanted)} still to be made.`
-          : "Every node holds what it owns."} This node {now}.
+          : "Every node that answers holds what it owns."} This node {now}.
       </p>
       {taken.length > 1 && (
         <Picture svg={spark([taken, given], { label: `Traffic of this node: ${now}` })} />
