@@ -133,4 +133,3 @@ export async function pruneQuarantine(paths: BlockPaths): Promise<void> {
     await removeFile(`${paths.quarantine}/${name}`);
   }
 }
-
