@@ -195,6 +195,7 @@ async function startLoops(parts: NodeParts): Promise<void> {
   startRecordSweep({
     ...{ database, catalog, workers },
     ready: () => view.ready().ready,
+    settled: () => parts.network.agreement.status().aside === 0,
     read: (key) => records.read(key),
   });
   if (!config.public) return;

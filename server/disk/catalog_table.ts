@@ -27,6 +27,7 @@ export const catalogMigrations: Migrations = {
      CREATE TABLE catalog_lineage (
        one INTEGER PRIMARY KEY CHECK (one = 1), lineage TEXT NOT NULL
      );`,
+    "CREATE TABLE catalog_rebuilding (one INTEGER PRIMARY KEY CHECK (one = 1))",
   ],
 };
 
@@ -226,7 +227,18 @@ export function putCatalogLineage(lineage: Lineage): Statement {
 }
 
 /** Empties the catalog: another lineage, or copies too old to be trusted. */
-export const clearCatalog: Statement = { sql: "DELETE FROM catalog", params: [] };
+export const clearCatalog: readonly Statement[] = [
+  { sql: "DELETE FROM catalog", params: [] },
+  { sql: "INSERT OR IGNORE INTO catalog_rebuilding (one) VALUES (1)", params: [] },
+];
+
+/** Whether the catalog was emptied, and not all registers were compared with it since. */
+export function readRebuilding(database: Database): boolean {
+  return database.readOne("SELECT one FROM catalog_rebuilding") !== undefined;
+}
+
+/** The catalog holds again what the registers of this node hold. */
+export const endRebuilding: Statement = { sql: "DELETE FROM catalog_rebuilding", params: [] };
 
 function entryOf(row: Row): CatalogEntry {
   return {

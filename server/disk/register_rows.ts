@@ -335,7 +335,15 @@ export interface RegisterCursor {
   readonly key: Uint8Array;
 }
 
-/** One page of the committed rows of a lane, in order: keys with the version they carry. */
+/** A row's key, and of its value what the catalog can be compared by. */
+export interface RegisterHead {
+  readonly key: string;
+  readonly version: Ballot | null;
+  readonly stampMs: number;
+  readonly deleted: boolean;
+}
+
+/** One page of the committed rows of a lane, in order. */
 export function readRegisterPage(
   database: Database,
   page: {
@@ -344,7 +352,7 @@ export function readRegisterPage(
     readonly limit: number;
   },
 ): {
-  readonly rows: readonly { readonly key: string; readonly version: Ballot | null }[];
+  readonly rows: readonly RegisterHead[];
   readonly next: RegisterCursor | undefined;
 } {
   const after = page.after ?? { slot: -1, key: new Uint8Array(0) };
@@ -358,10 +366,15 @@ export function readRegisterPage(
   );
   const last = rows.at(-1);
   return {
-    rows: rows.map(({ key, value }) => ({
-      key: Buffer.from(key).toString("utf8"),
-      version: value === null ? null : decodeValue(value)?.version ?? null,
-    })),
+    rows: rows.map(({ key, value }) => {
+      const held = value === null ? null : decodeValue(value);
+      return {
+        key: Buffer.from(key).toString("utf8"),
+        version: held?.version ?? null,
+        stampMs: held?.stamp[0] ?? 0,
+        deleted: held?.deleted ?? false,
+      };
+    }),
     next: rows.length === page.limit && last ? { slot: last.slot, key: last.key } : undefined,
   };
 }

@@ -23,6 +23,7 @@ import {
   clearCatalog,
   completeEntry,
   dropEntry,
+  endRebuilding,
   putEntry,
   readEntry,
   readIncomplete,
@@ -31,6 +32,7 @@ import {
   readNames,
   readOldTombstones,
   readRange,
+  readRebuilding,
   scanMarks,
 } from "../disk/catalog_table.ts";
 import type { Database } from "../disk/database.ts";
@@ -69,6 +71,7 @@ export class Catalog implements CatalogView {
   #queue: Promise<unknown> = Promise.resolve();
   /** Merges asked for whose turn has not come: all of them share one commit. */
   #waiting: Waiting[] = [];
+  #cleared = 0;
   readonly #listeners: ((changes: readonly CatalogChange[]) => void)[] = [];
 
   private constructor(options: CatalogOptions) {
@@ -163,10 +166,28 @@ export class Catalog implements CatalogView {
     this.#listeners.push(listener);
   }
 
+  /** Whether it was emptied and may lack files since: nothing may be judged unreferenced by it. */
+  get rebuilding(): boolean {
+    return readRebuilding(this.#options.database);
+  }
+
+  /** Times that it was emptied since the start. */
+  get cleared(): number {
+    return this.#cleared;
+  }
+
+  /** All registers were compared since it was emptied for the `cleared`th time. */
+  rebuilt(cleared: number): Promise<void> {
+    return this.#inTurn(async () => {
+      if (cleared === this.#cleared) await this.#options.database.write([endRebuilding]);
+    });
+  }
+
   /** Drops everything: another lineage's records, or copies too old to be trusted (T4). */
   clear(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#options.database.write([clearCatalog]);
+      await this.#options.database.write([...clearCatalog]);
+      this.#cleared++;
       this.#tree = new FingerprintTree();
       this.#live.clear();
     });

@@ -5,7 +5,7 @@
 //
 // Invariants: only after a whole walk with every inner block at hand, begun after the catalog was
 // compared with another node, and after the block was last touched; only while the node is
-// writable; never in a slot that this node vouched for. A lease renewed meanwhile saves the block
+// writable, and its catalog not emptied and still being rebuilt; never in a slot that this node vouched for. A lease renewed meanwhile saves the block
 // in the store itself (removeUntouched).
 
 import { SkyringError } from "../../shared/base/errors.ts";
@@ -43,6 +43,8 @@ export interface CollectOptions {
   readonly writable: () => boolean;
   /** When the catalog was last compared whole with another node, ms; `now` for a lone node. */
   readonly comparedAt: () => number;
+  /** Whether the catalog was emptied and may lack files that the registers have. */
+  readonly rebuilding: () => boolean;
 }
 
 /** What a collection removed. */
@@ -83,6 +85,10 @@ export class Collector {
         retriable: true,
       });
     }
+    if (this.#options.rebuilding()) {
+      const text = "Cannot collect: this node is still rebuilding its catalog";
+      throw new SkyringError("unavailable", text, { retriable: true });
+    }
     const touchedBefore = clock.now() - await this.#oldestPushMs(signal) - collectGraceMs;
     const walk = await sweep.untilWhole(sweep.request(), signal);
     if (walk.unknownFiles > 0) {
@@ -106,10 +112,14 @@ export class Collector {
       others().map(async (peer) => {
         const reply = await talk.ask(peer, { kind: "pushes" }, signal);
         if (reply?.kind === "pushing") return reply.oldestMs;
-        throw new SkyringError("unavailable", `Cannot collect: ${peer} does not answer`, {
-          data: { peer },
-          retriable: true,
-        });
+        throw new SkyringError(
+          "unavailable",
+          `Cannot collect: ${peer} does not answer, or rebuilds its catalog`,
+          {
+            data: { peer },
+            retriable: true,
+          },
+        );
       }),
     );
     return Math.max(activity.oldestPushMs(), ...ages);
@@ -119,6 +129,7 @@ export class Collector {
     const { sweep, writable, comparedAt, clock, keepMs } = this.#options;
     const { whole } = sweep;
     if (!writable() || whole === undefined) return this.#report("waiting for a whole walk");
+    if (this.#options.rebuilding()) return this.#report("waiting until the catalog is rebuilt");
     if (whole.unknownFiles > 0) return this.#report(`${whole.unknownFiles} files unknown`);
     if (whole.pass === this.#pass) {
       const pauseMs = Math.min(sweepEveryMs, keepMs / 24);
@@ -175,7 +186,7 @@ export class Collector {
       readonly signal?: AbortSignal;
     },
   ): Promise<Collected> {
-    const { store, holds, writable, monotonic, clock } = this.#options;
+    const { store, holds, monotonic, clock } = this.#options;
     const touchedBefore = Math.min(rule.touchedBefore, walk.startedAt);
     let [blocks, freedBytes] = [0, 0];
     for (const page of pagesOf(store)) {
@@ -183,7 +194,7 @@ export class Collector {
         rule.signal?.throwIfAborted();
         const { cid, bytes } = held;
         const due = this.#isUnreferenced(held, walk) && rule.isDue(cid);
-        if (!due || !writable() || holds.isHeld(slotOfCid(cid), monotonic())) continue;
+        if (!due || !this.#mayRemove() || holds.isHeld(slotOfCid(cid), monotonic())) continue;
         if (!await store.removeUntouched(cid, touchedBefore)) continue;
         this.#since.delete(cid);
         blocks++;
@@ -194,6 +205,10 @@ export class Collector {
     const { blocks: all, freedBytes: allBytes } = this.#total;
     this.#total = { blocks: all + blocks, freedBytes: allBytes + freedBytes };
     return { blocks, freedBytes };
+  }
+
+  #mayRemove(): boolean {
+    return this.#options.writable() && !this.#options.rebuilding();
   }
 
   #report(state: string): StepReport {

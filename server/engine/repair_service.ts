@@ -90,7 +90,8 @@ export function createRepairService(options: RepairServiceOptions): RepairServic
   const { self } = options.ring;
   const members = () => (options.roster()?.members ?? []).map(({ id }) => id);
   const others = () => members().filter((id) => id !== self);
-  const collector = new Collector({ ...upkeep, others });
+  const rebuilding = () => options.catalog.rebuilding;
+  const collector = new Collector({ ...upkeep, others, rebuilding });
   const heal = new Heal({ ...upkeep, self, members });
   const scrub = new Scrub(options);
   talk.answer(async (asked) => {
@@ -100,6 +101,8 @@ export function createRepairService(options: RepairServiceOptions): RepairServic
       case "heal":
         return heal.answer(asked.begin);
       case "pushes":
+        // Files that only this node's registers know are in nobody's catalog yet.
+        if (rebuilding()) return undefined;
         return { kind: "pushing", oldestMs: Math.ceil(options.activity.oldestPushMs()) };
     }
   });

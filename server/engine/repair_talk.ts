@@ -32,8 +32,8 @@ export interface RepairTalk {
     request: Extract<RepairRequest, { kind: Kind }>,
     signal?: AbortSignal,
   ): Promise<RepairReply | undefined>;
-  /** Sets who answers others. */
-  answer(handler: (request: RepairRequest) => Promise<RepairReply>): void;
+  /** Sets who answers others; undefined is no answer. */
+  answer(handler: (request: RepairRequest) => Promise<RepairReply | undefined>): void;
 }
 
 /** Talk over a channel. @throws never */
@@ -61,7 +61,8 @@ export function createRepairTalk(channel: Channel): RepairTalk {
           if (error instanceof SkyringError) return undefined; // no answer is the answer
           throw error;
         }
-        return encodeRepairReply(await handler(request));
+        const reply = await handler(request);
+        return reply && encodeRepairReply(reply);
       }),
   };
 }

@@ -205,6 +205,26 @@ Deno.test("Collector refuses while a member does not answer: it may be pushing",
     await assert.rejects(upkeep.at(0).service.collect(), { code: "unavailable" });
   }));
 
+Deno.test("Collector removes nothing while the catalog is rebuilt from the registers", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(2 * MiB));
+    const node = upkeep.at(0);
+    const held = node.store.use().blocks;
+    upkeep.remove("a");
+    upkeep.setRebuilding(true);
+    for (let turn = 0; turn < 6; turn++) {
+      upkeep.jump(2 * hour);
+      node.comparedAt = upkeep.now();
+      await node.run("references");
+      await node.run("collector");
+    }
+    await assert.rejects(node.service.collect(), { code: "unavailable" });
+    assert.equal(node.store.use().blocks, held);
+    upkeep.setRebuilding(false);
+    assert.ok((await whileRunning(upkeep, node.service.collect())).blocks > 0);
+  }));
+
 Deno.test("Collector waits the keep time after a block was last referenced", () =>
   inVirtualTime(async (clock) => {
     const upkeep = createUpkeepPool(clock);

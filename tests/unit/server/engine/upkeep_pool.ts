@@ -39,6 +39,8 @@ export interface UpkeepPool {
   /** Pushes through a node and enters the file into the catalog of all. */
   push(name: string, bytes: Uint8Array, options?: { readonly replicas?: number }): Promise<void>;
   remove(name: string): void;
+  /** Whether the catalog was emptied and is not whole again. */
+  setRebuilding(on: boolean): void;
   /** Members of the roster from now on: another epoch. */
   setMembers(indexes: readonly number[]): void;
   /** Runs a loop on every member that behaves well. */
@@ -65,7 +67,11 @@ export function createUpkeepPool(base: Clock, nodes = 5): UpkeepPool {
   const channels = new Map<NodeId, Parameters<Channel["handle"]>[0]>();
   let roster = rosterOf(pool, { epoch: 1, indexes: pool.nodes.map((_, at) => at) });
 
+  let rebuilding = false;
   const catalog = {
+    get rebuilding() {
+      return rebuilding;
+    },
     names: (_kind: string, { after, limit }: { after: string | undefined; limit: number }) =>
       [...entries.values()].filter(({ key, value }) =>
         !value.deleted && (after === undefined || key.name > after)
@@ -103,6 +109,7 @@ export function createUpkeepPool(base: Clock, nodes = 5): UpkeepPool {
       enter({ key: fileKey(name), value: valueOf(encodeFileRecord(file), false) });
     },
     remove: (name) => enter({ key: fileKey(name), value: valueOf(new Uint8Array(0), true) }),
+    setRebuilding: (on) => void (rebuilding = on),
     setMembers: (indexes) => {
       roster = rosterOf(pool, { epoch: roster.epoch + 1, indexes });
       for (const { service } of members()) service.rosterChanged();

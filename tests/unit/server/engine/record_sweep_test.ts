@@ -1,0 +1,138 @@
+// The sweep over the registers, on a real database: it fills a catalog that was emptied, and says
+// so only when every register was compared.
+
+import assert from "node:assert/strict";
+import { SkyringError } from "../../../../shared/base/errors.ts";
+import { asNodeId, asSlot } from "../../../../shared/base/ids.ts";
+import { registerKey } from "../../../../shared/record/register_key.ts";
+import type { RecordKey, Value } from "../../../../shared/record/value.ts";
+import { catalogMigrations } from "../../../../server/disk/catalog_table.ts";
+import { type Database, openDatabase } from "../../../../server/disk/database.ts";
+import { registerMigrations, registerStatements } from "../../../../server/disk/register_rows.ts";
+import { rosterMigrations } from "../../../../server/disk/roster_table.ts";
+import { Catalog } from "../../../../server/engine/catalog.ts";
+import { startRecordSweep } from "../../../../server/engine/record_sweep.ts";
+import type { StepReport } from "../../../../server/engine/workers.ts";
+
+const node = asNodeId("n");
+const dayMs = 86_400_000;
+
+interface Sweep {
+  readonly database: Database;
+  readonly rows: Map<string, Value>;
+  /** Opens the catalog anew, as a start does. */
+  open(): Promise<Catalog>;
+  /** Runs one pass; reads of `failing` names find no quorum. */
+  pass(failing?: ReadonlySet<string>): Promise<void>;
+  settled: boolean;
+}
+
+async function withSweep(names: number, use: (sweep: Sweep) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const migrations = [catalogMigrations, registerMigrations, rosterMigrations];
+  const database = await openDatabase({ path: `${folder}/skyring.db`, migrations });
+  const rows = new Map<string, Value>();
+  for (let at = 0; at < names; at++) rows.set(`f${at}`, valueOf(at + 1));
+  const statements = registerStatements([...rows].map(([name, value]) => ({
+    ...{ kind: "row", lane: 0, slot: asSlot(0) },
+    row: { key: registerKey(keyOf(name)), promised: null, accepted: value.version, value },
+  })));
+  for (let at = 0; at < statements.length; at += 500) {
+    await database.write(statements.slice(at, at + 500));
+  }
+  let step: (signal: AbortSignal) => Promise<StepReport> = () => Promise.reject();
+  let catalog: Catalog | undefined;
+  let failing: ReadonlySet<string> = new Set();
+  let now = 0;
+  const sweep: Sweep = {
+    ...{ database, rows, settled: true },
+    async open() {
+      const opened = await Catalog.open({
+        ...{ database, tombstoneAgeMs: 30 * dayMs, now: Date.now, isComplete: () => true },
+      });
+      catalog = opened;
+      startRecordSweep({
+        ...{ database, catalog: opened, ready: () => true, now: () => now },
+        settled: () => sweep.settled,
+        workers: {
+          start: (options: { readonly step: typeof step }) => {
+            step = options.step;
+            return { wake: () => undefined };
+          },
+        } as unknown as Parameters<typeof startRecordSweep>[0]["workers"],
+        read: async (key: RecordKey) => {
+          if (failing.has(key.name)) {
+            throw new SkyringError("no_quorum", "Cannot decide: no quorum");
+          }
+          const value = rows.get(key.name);
+          assert.ok(value !== undefined);
+          await opened.merge([{ key, value }]);
+        },
+      });
+      return opened;
+    },
+    async pass(failingNow = new Set()) {
+      failing = failingNow;
+      now += 6_000;
+      let progress = (await step(AbortSignal.timeout(20_000))).progress;
+      const before = progress;
+      for (let turn = 0; progress === before && turn * 200 < names; turn++) {
+        progress = (await step(AbortSignal.timeout(20_000))).progress;
+      }
+    },
+  };
+  try {
+    await use(sweep);
+    await catalog?.settled();
+  } finally {
+    await database.stop();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const keyOf = (name: string): RecordKey => ({ kind: "file", name });
+
+function valueOf(round: number): Value {
+  const version = [1, round, node, 1] as const;
+  const stamp = [Date.now() - dayMs, 0] as const;
+  return { version, n: 1, stamp, deleted: false, recent: [version], body: new Uint8Array(8) };
+}
+
+Deno.test("startRecordSweep() fills an emptied catalog in one pass, however many rows it lacks", () =>
+  withSweep(10_500, async (sweep) => {
+    const catalog = await sweep.open();
+    await catalog.clear();
+    assert.ok(catalog.rebuilding);
+    await sweep.pass();
+    assert.equal(catalog.count("file"), 10_500);
+    assert.ok(catalog.rebuilding, "a pass that found files missing is not the last");
+    await sweep.pass();
+    assert.ok(!catalog.rebuilding);
+  }));
+
+Deno.test("startRecordSweep() goes past a key without a quorum, and rebuilds until it has it", () =>
+  withSweep(3, async (sweep) => {
+    let catalog = await sweep.open();
+    await catalog.clear();
+    await sweep.pass(new Set(["f0"]));
+    assert.equal(catalog.count("file"), 2);
+    catalog = await sweep.open();
+    await sweep.pass(new Set(["f0"]));
+    assert.ok(catalog.rebuilding, "also over a restart");
+    await sweep.pass();
+    await sweep.pass();
+    assert.equal(catalog.count("file"), 3);
+    assert.ok(!catalog.rebuilding);
+  }));
+
+Deno.test("startRecordSweep() rebuilds while another lineage's records are still being offered", () =>
+  withSweep(1, async (sweep) => {
+    const catalog = await sweep.open();
+    await catalog.clear();
+    sweep.settled = false;
+    for (let turn = 0; turn < 3; turn++) await sweep.pass();
+    assert.ok(catalog.rebuilding);
+    sweep.settled = true;
+    await sweep.pass();
+    assert.ok(!catalog.rebuilding);
+  }));
