@@ -79,7 +79,7 @@ export class Records {
   async read(key: RecordKey): Promise<RecordRead> {
     const outcome = await this.#options.operate(key, { kind: "get" });
     if (outcome.kind === "ok") {
-      await this.decided(key, outcome.value);
+      await this.#noted(key, outcome.value);
       return { value: live(outcome.value), stale: false };
     }
     const copy = this.#options.catalog.getAny(key);
@@ -112,7 +112,7 @@ export class Records {
     const outcome = await this.#options.operate(key, { kind: "edit", edit: apply });
     switch (outcome.kind) {
       case "ok":
-        await this.decided(key, outcome.value);
+        await this.#noted(key, outcome.value);
         if (outcome.value === undefined) return "outcome_unknown";
         return { ok: true, value: outcome.value, before };
       case "failed":
@@ -135,6 +135,18 @@ export class Records {
     if (held !== undefined && !entrySupersedes(value, held)) return;
     const changes = await this.#options.catalog.merge([{ key, value }]);
     this.#options.sync.announce(changes.map(({ mark }) => mark));
+  }
+
+  /**
+   * The same for one that waits for the outcome: what was decided stays so, whether or not this
+   * node had room to note it. A catalog without it is mended by the owners' record sweep.
+   */
+  async #noted(key: RecordKey, value: Value | undefined): Promise<void> {
+    try {
+      await this.decided(key, value);
+    } catch (error) {
+      if (!(error instanceof SkyringError)) throw error;
+    }
   }
 
   async #stamp(): Promise<Stamp> {
