@@ -31,8 +31,9 @@ export async function holdersOf(
   cids: readonly Cid[],
   options: { readonly lease: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<Holders> {
-  const holders: NodeId[][] = cids.map((cid) => ports.store.has(cid) ? [ports.ring.self] : []);
   if (options.lease) await ports.store.touch(cids.filter((cid) => ports.store.has(cid)));
+  // Asked after the lease is durable: a collector that came before it is seen here.
+  const holders: NodeId[][] = cids.map((cid) => ports.store.has(cid) ? [ports.ring.self] : []);
   await Promise.all(
     usableRemotes(ports.ring).map(async (peer) => {
       for (let start = 0; start < cids.length; start += haveCidsMax) {
