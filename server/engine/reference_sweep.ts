@@ -8,6 +8,7 @@ import { SkyringError } from "../../shared/base/errors.ts";
 import type { Cid } from "../../shared/base/ids.ts";
 import { changedFilesMax, sweepEveryMs, wantedBlocksMax } from "../../shared/base/limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
+import { compareBallots } from "../../shared/record/ballot.ts";
 import type { CatalogEntry } from "../../shared/record/catalog_entry.ts";
 import { decodeFileRecord } from "../../shared/record/file_record.ts";
 import { getVerified } from "../disk/verified_store.ts";
@@ -269,8 +270,9 @@ export class ReferenceSweep implements WantedView {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof SkyringError) || error.code === "disk_failed") throw error;
-      // A file that was deleted meanwhile is nobody's concern any more.
-      return catalog.get(entry.key) === undefined;
+      // A version that was deleted or replaced meanwhile is nobody's concern any more.
+      const now = catalog.get(entry.key)?.value.version;
+      return now === undefined || compareBallots(now, entry.value.version) !== 0;
     }
   }
 
