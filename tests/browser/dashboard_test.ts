@@ -327,11 +327,11 @@ async function hidden(browser: Browser, base: string): Promise<void> {
     page.on("requestfinished", over);
     page.on("requestfailed", over);
     await page.goto(base);
-    await until("the stream", () => open === 1);
+    await until("the stream", () => open === 1, { withinMs: 40_000 });
     await page.evaluate(hide);
     await until("the stream closed", () => open === 0);
     await page.evaluate(show);
-    await until("the stream again", () => open === 1);
+    await until("the stream again", () => open === 1, { withinMs: 40_000 });
   });
 }
 

@@ -15,11 +15,27 @@
   const live = () => document.getElementById("live");
 
   // ---- the stream, opened only by a page that is seen; htmx closes it when the page is hidden
-  // The extension opens one stream at most; asking again gets a page that was refused its place.
+  let asked = false;
+  let streaming = false;
   function watch() {
-    if (document.hidden) return;
+    if (document.hidden || asked) return;
     document.getElementById("stream")?.dispatchEvent(new CustomEvent("skyring-watch"));
+    // htmx may not have wired the page yet: then nothing was asked.
+    if (!asked) setTimeout(watch, 200);
   }
+  /** @param {Event} event */
+  const ofStream = (event) => event.target instanceof Element && event.target.id === "stream";
+  document.addEventListener("htmx:before:request", (event) => {
+    if (ofStream(event)) asked = true;
+  });
+  document.addEventListener("htmx:sse:before:connection", () => streaming = true);
+  document.addEventListener("htmx:sse:close", () => asked = streaming = false);
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (!ofStream(event) || streaming) return;
+    // Refused its place, which others hold: polls do meanwhile.
+    asked = false;
+    setTimeout(watch, 5_000);
+  });
   for (const kind of ["member", "file", "block", "phase", "job", "resync"]) {
     document.addEventListener(kind, changed);
   }
