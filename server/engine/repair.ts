@@ -198,7 +198,9 @@ export class Repair {
       const outcome = await this.#options.exchange.want(peer, cid, options);
       return outcome.ok ? outcome.bytes : undefined;
     } finally {
-      this.#inFlight.set(peer, (this.#inFlight.get(peer) ?? 1) - 1);
+      const left = (this.#inFlight.get(peer) ?? 1) - 1;
+      if (left > 0) this.#inFlight.set(peer, left);
+      else this.#inFlight.delete(peer);
     }
   }
 

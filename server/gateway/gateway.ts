@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { SkyringError } from "../../shared/base/errors.ts";
 import { checkAccess } from "../http/auth.ts";
 import { createHttpServer } from "../http/server.ts";
-import { logIn, loginPage, readLogin } from "../http/login.ts";
+import { logIn, loginPage, readLogin, wantsLogin } from "../http/login.ts";
 import { pathsOf } from "../http/openapi.ts";
 import type { Operation } from "../http/operations.ts";
 import { problemResponse } from "../http/problems.ts";
@@ -149,7 +149,7 @@ async function answer(request: Request, desk: Desk): Promise<Response> {
   }, (error) => {
     const expected = error instanceof SkyringError || request.signal.aborted;
     if (!expected) desk.passing.log("gateway_failed", { error });
-    return wantsLogin(error, request, url) ? loginPage(401) : undefined;
+    return wantsLogin(error, request) ? loginPage(401) : undefined;
   });
   if (!response.headers.has("skyring-version")) response.headers.set("skyring-version", version);
   return response;
@@ -202,11 +202,6 @@ async function describedWith(routes: OwnRoutes, answer: Response): Promise<Respo
 }
 
 const documentSchema = v.looseObject({ paths: v.record(v.string(), v.unknown()) });
-
-function wantsLogin(error: unknown, request: Request, url: URL): boolean {
-  return error instanceof SkyringError && error.code === "unauthorized" &&
-    url.pathname === "/" && /text\/html/.test(request.headers.get("accept") ?? "");
-}
 
 /** Whether the access rules take this Host for a read that needs no token. */
 function isAllowed(host: string, config: HttpConfig): boolean {

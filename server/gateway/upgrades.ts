@@ -97,15 +97,21 @@ function dial(node: KnownNode): Promise<Socket | undefined> {
   const { hostname, port, protocol } = new URL(node.base);
   const host = hostname.replace(/^\[|\]$/g, "");
   return new Promise((resolve) => {
+    const { gone } = node;
+    if (gone.aborted) return resolve(undefined);
     const secure = protocol === "https:";
     const socket: Socket = secure
       ? connectTls({ host, port: Number(port || 443), servername: host })
       : connect({ host, port: Number(port || 80) });
-    socket.once(secure ? "secureConnect" : "connect", () => resolve(socket));
-    socket.on("error", () => {
+    const fail = () => {
       socket.destroy();
       resolve(undefined);
-    });
+    };
+    // Joined or not: a node that is gone for good holds nobody.
+    gone.addEventListener("abort", fail);
+    socket.once("close", () => gone.removeEventListener("abort", fail));
+    socket.once(secure ? "secureConnect" : "connect", () => resolve(socket));
+    socket.on("error", fail);
   });
 }
 

@@ -11,7 +11,7 @@ import { routeEvents } from "./events.ts";
 import { routeFiles } from "./files.ts";
 import { routeHealth } from "./health.ts";
 import { routeIpfs } from "./ipfs.ts";
-import { loginPage, routeLogin } from "./login.ts";
+import { loginPage, routeLogin, wantsLogin } from "./login.ts";
 import { routeJobs } from "./jobs.ts";
 import { createRequestCounter, routeMetrics } from "./metrics.ts";
 import { routeNodeActions } from "./node_actions.ts";
@@ -59,12 +59,6 @@ export function createApp(services: Services): App {
     return wantsLogin(error, context.req.raw) ? loginPage(401) : lastResort(error, services);
   });
   return finished(app, { services, counter });
-}
-
-/** A person who opens the page without a token gets the form, programs get the problem. */
-function wantsLogin(error: unknown, request: Request): boolean {
-  return error instanceof SkyringError && error.code === "unauthorized" &&
-    new URL(request.url).pathname === "/" && /text\/html/.test(request.headers.get("accept") ?? "");
 }
 
 /** Every error ends here: known ones speak, others are logged and say nothing of themselves. */

@@ -47,6 +47,17 @@ export function logIn(
   return new Response(null, { status: 303, headers });
 }
 
+/**
+ * Whether a refusal is shown as the form: a person who opens a page without a token gets it,
+ * programs get the problem. @throws never
+ */
+export function wantsLogin(error: unknown, request: Request): boolean {
+  const { pathname } = new URL(request.url);
+  return error instanceof SkyringError && error.code === "unauthorized" &&
+    request.method === "GET" && (pathname === "/" || pathname.startsWith("/ui/")) &&
+    /text\/html/.test(request.headers.get("accept") ?? "");
+}
+
 /** The form that asks for the token. @throws never */
 export function loginPage(status: number): Response {
   const form = `<form method="post" action="/login"><label>Token ` +

@@ -20,12 +20,12 @@ export function statusText(view: LineView): string {
   return `PORT ${line(view.self)}\nNEXT ${line(next)}\nOK\n`;
 }
 
-/** `NETMAP GET`: nodes of the same host first, then by host and port number. @throws never */
+/** `NETMAP GET`: by host and port number, nodes without an address last. @throws never */
 export function netmapText(view: LineView): string {
   const own = placeOf(lineOf(view, view.self));
   const rows = view.members
     .map(({ line, state }) => ({ place: placeOf(line), state }))
-    .sort((left, right) => order(left.place, right.place, own));
+    .sort((left, right) => order(left.place, right.place));
   const lines = rows.map(({ place, state }) => `${label(place, own)}=${stateWord(state)}\n`);
   return `${lines.join("")}OK\n`;
 }
@@ -102,13 +102,10 @@ function label(place: Place | undefined, own: Place | undefined): string {
   return place.host === own?.host ? String(place.port) : `${place.host}:${place.port}`;
 }
 
-function order(left: Place | undefined, right: Place | undefined, own: Place | undefined): number {
-  // Nodes without an address come last.
+function order(left: Place | undefined, right: Place | undefined): number {
   if (left === undefined || right === undefined) {
     return Number(left === undefined) - Number(right === undefined);
   }
   if (left.host === right.host) return left.port - right.port;
-  if (left.host === own?.host) return -1;
-  if (right.host === own?.host) return 1;
   return left.host < right.host ? -1 : 1;
 }

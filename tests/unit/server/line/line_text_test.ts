@@ -25,10 +25,10 @@ const view: LineView = {
 };
 const alone: LineView = { self: "b", members: [member("b", "127.0.0.1:7102")], ring: ["b"] };
 
-Deno.test("netmapText() sorts by host and port number, own host first", () => {
+Deno.test("netmapText() sorts by host and port number", () => {
   assert.equal(
     netmapText(view),
-    "7102=Alive\n7110=Alive\n10.0.0.9:80=Dead\n10.0.0.9:1000=Dead\n<unset>=Alive\nOK\n",
+    "10.0.0.9:80=Dead\n10.0.0.9:1000=Dead\n7102=Alive\n7110=Alive\n<unset>=Alive\nOK\n",
   );
 });
 
