@@ -52,7 +52,7 @@ export const hunts: readonly Hunt[] = [
   { mutant: "retry-forgets-attempts", profile: "tombs", runs: 20, fails: "safety" },
   { mutant: "stand-ins-counted", profile: "crashes", runs: 40, fails: "safety" },
   { mutant: "wiped-keeps-identity", profile: "wipes", runs: 150, fails: "safety" },
-  { mutant: "tombstone-on-majority", profile: "returns", runs: 120, fails: "safety" },
-  { mutant: "tombstone-without-floor", profile: "returns", runs: 600, fails: "safety" },
-  { mutant: "tombstone-too-young", profile: "tombs", runs: 60, fails: "safety" },
+  { mutant: "tombstone-on-majority", profile: "returns", runs: 600, fails: "safety" },
+  { mutant: "tombstone-without-floor", profile: "returns", runs: 1_200, fails: "safety" },
+  { mutant: "tombstone-too-young", profile: "tombs", runs: 200, fails: "safety" },
 ];

@@ -170,7 +170,7 @@ export const profiles: readonly Profile[] = [
     deletes: 0.4,
     network: { ...mild, loss: 0.03, doubling: 0.3, slow: 0.15, slowMax: 6_000 },
     crashEveryMs: 4_000,
-    tombstoneMs: 3_200,
+    tombstoneMs: 6_200,
   },
   {
     ...base,
@@ -189,7 +189,7 @@ export const profiles: readonly Profile[] = [
     leaveEveryMs: 0,
     splitEveryMs: 4_000,
     splitMs: 1_500,
-    tombstoneMs: 3_200,
+    tombstoneMs: 6_200,
   },
   {
     ...base,
@@ -216,7 +216,7 @@ export const profiles: readonly Profile[] = [
     rivalEveryMs: 3_000,
     mistakes: 0.06,
     syncMs: 15,
-    tombstoneMs: 4_000,
+    tombstoneMs: 6_200,
   },
 ];
 
