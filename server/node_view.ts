@@ -16,6 +16,7 @@ import { createPhaseHolder, type PhaseFacts } from "./engine/phases.ts";
 import type { WantedView } from "./engine/wanted.ts";
 import type { Workers } from "./engine/workers.ts";
 import type { Ready, RingSnapshot } from "./http/services.ts";
+import { createTrafficLog, type TrafficLog } from "./http/traffic_log.ts";
 import type { Network } from "./net/network.ts";
 
 /** Version of Skyring, as told to peers and clients. */
@@ -64,6 +65,7 @@ export function createNodeView(options: NodeViewOptions): NodeView {
   const startedAt = options.now();
   const holder = createPhaseHolder(startedAt);
   const arrival = createArrivalWatch();
+  const traffic = createTrafficLog();
 
   const profile = (): Profile => {
     const use = options.store.use();
@@ -125,7 +127,13 @@ export function createNodeView(options: NodeViewOptions): NodeView {
     maintains,
     nodes,
     status: () =>
-      statusOf(options, { own: profile(), nodes: nodes(), startedAt, writable: writable() }),
+      statusOf(options, {
+        own: profile(),
+        nodes: nodes(),
+        startedAt,
+        writable: writable(),
+        traffic,
+      }),
     ring: () => ringOf(options.netmap, nodes()),
   };
 }
@@ -178,12 +186,16 @@ function statusOf(
     readonly nodes: readonly NodeSnapshot[];
     readonly startedAt: number;
     readonly writable: Ready;
+    readonly traffic: TrafficLog;
   },
 ): StatusSnapshot {
   const { own } = parts;
   const agreed = options.agreement.status();
   const row = parts.nodes.find((node) => node.id === options.network.self);
-  const traffic = options.network.peers();
+  const { taken, given } = parts.traffic.sample(options.now(), {
+    wanted: own.blocks.wanted,
+    peers: options.network.peers(),
+  });
   return {
     ...own,
     id: options.network.self,
@@ -201,10 +213,7 @@ function statusOf(
       council: agreed.roster?.council ?? [],
     },
     writable: parts.writable.ready,
-    rates: {
-      bytesIn: traffic.reduce((sum, peer) => sum + peer.bytesIn, 0),
-      bytesOut: traffic.reduce((sum, peer) => sum + peer.bytesOut, 0),
-    },
+    rates: { bytesIn: taken.at(-1) ?? 0, bytesOut: given.at(-1) ?? 0 },
     workers: options.workers.snapshot(),
   };
 }

@@ -52,6 +52,7 @@ export interface StatusSnapshot extends NodeSnapshot {
   };
   /** Whether a council majority and the deciders can be reached. */
   readonly writable: boolean;
+  /** Bytes a second over all connections, since status was last asked for; 0 at first. */
   readonly rates: { readonly bytesIn: number; readonly bytesOut: number };
   readonly workers: readonly WorkerSnapshot[];
 }

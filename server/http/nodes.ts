@@ -5,7 +5,9 @@ import { jobEnded } from "../../shared/job.ts";
 import type { App } from "./routes.ts";
 import { decodeSegments, encodeCursor, pageOf } from "./requests.ts";
 import { jsonResponse } from "./responses.ts";
+import type { PeerInfo } from "../net/network.ts";
 import type { Services, WorkerControl } from "./services.ts";
+import { createTrafficLog } from "./traffic_log.ts";
 
 /** Adds the routes. @throws never */
 export function routeNodes(app: App, services: Services): void {
@@ -24,8 +26,12 @@ export function routeNodes(app: App, services: Services): void {
     return jsonResponse(node);
   });
   if (peers !== undefined) {
+    const traffic = createTrafficLog();
     app.get("/api/peers", (context) => {
-      return listOf(peers(), {
+      const open = peers();
+      const { peers: rates } = traffic.sample(services.now(), { wanted: 0, peers: open });
+      const rows = open.map((peer) => ({ ...peer, ...howFast(peer, rates.get(peer.id)) }));
+      return listOf(rows, {
         url: context.req.url,
         keyOf: (peer) => `${peer.id} ${peer.address}`,
       });
@@ -35,6 +41,17 @@ export function routeNodes(app: App, services: Services): void {
   if (invite !== undefined) {
     app.post("/api/invites", async () => jsonResponse({ invite: await invite() }, { status: 201 }));
   }
+}
+
+/** What carries a connection, and bytes a second over all those of its peer; 0 at first. */
+function howFast(
+  { address }: PeerInfo,
+  rates: { readonly taken: number; readonly given: number } | undefined,
+) {
+  return {
+    protocol: /\/wss?(\/|$)/.test(address) ? "websocket" : "tcp",
+    rates: { bytesIn: rates?.taken ?? 0, bytesOut: rates?.given ?? 0 },
+  };
 }
 
 function routeWorkers(app: App, workers: WorkerControl): void {

@@ -8,7 +8,7 @@ import type { SentEvent } from "./event_hub.ts";
 import type { Services } from "./services.ts";
 import { assetAddresses } from "./static_files.ts";
 import { createRingReader, type RingReader } from "./ui_ring.ts";
-import { createTrafficLog } from "./ui_traffic.ts";
+import { createTrafficLog } from "./traffic_log.ts";
 import { wantedOf } from "../../web/pages/health.ts";
 
 /** More than are shown: some kinds have no words. */

@@ -116,6 +116,25 @@ Deno.test("routes of absent services are absent, in the app and in the descripti
   assert.ok(paths["/api/nodes"]);
 });
 
+Deno.test("/api/peers tells what carries a connection and how fast it is, between two looks", async () => {
+  let time = 1_000;
+  let bytesIn = 0;
+  const { services } = createFixture();
+  const [peer] = services.peers?.() ?? [];
+  assert.ok(peer);
+  const app = createApp({ ...services, now: () => time, peers: () => [{ ...peer, bytesIn }] });
+  const look = async () => {
+    const answer = await app.request("http://127.0.0.1:7000/api/peers");
+    const { items: [row] } = await answer.json();
+    return row;
+  };
+  const first = await look();
+  assert.equal(first.protocol, /\/ws/.test(peer.address) ? "websocket" : "tcp");
+  assert.equal(first.rates.bytesIn, 0);
+  [time, bytesIn] = [3_000, 8_000];
+  assert.equal((await look()).rates.bytesIn, 4_000);
+});
+
 async function readText(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   pattern: RegExp,

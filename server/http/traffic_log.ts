@@ -1,6 +1,6 @@
-// What went through this node lately, for sparklines and time left: taken from the counters of
-// its connections whenever a page asks, at most once a second, and kept for some minutes. Nobody
-// looks: nothing is sampled, and what was is forgotten.
+// What went through this node lately, for rates, sparklines and time left: taken from the counters
+// of its connections whenever somebody asks, at most once a second, and kept for some minutes.
+// Nobody looks: nothing is sampled, and what was is forgotten.
 
 import type { PeerInfo } from "../net/network.ts";
 import type { Traffic } from "../../web/pages/pool_view.ts";
