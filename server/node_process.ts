@@ -6,13 +6,12 @@
 // outlives a supervisor that was killed.
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { messageOf, SkyringError } from "../shared/base/errors.ts";
-import { type Config, resolveConfig, settingsHelp } from "./config.ts";
+import { type Config, settingsHelp } from "./config.ts";
 import { createStderrLog, type Log } from "./log.ts";
-import { allowingLine, requireWritable } from "./permissions.ts";
+import { requireWritable } from "./permissions.ts";
+import { checkout, readProcessConfig } from "./process_config.ts";
 import { isLoopback, type Seat, takeSeat } from "./seat.ts";
-import { environmentName, settingTable } from "./setting_table.ts";
 
 /** A node that runs. */
 export interface RunningNode {
@@ -46,7 +45,6 @@ const refusedCode = 2;
 const stopMsMax = 10_000;
 /** `deno task` forwards a Ctrl-C that the terminal sent already: not an impatient second one. */
 const echoMs = 700;
-const checkout = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
 /** Runs a node until it ends or is told to stop. @returns the exit code; never throws */
 export async function runNodeProcess(start: StartNode, args: readonly string[]): Promise<number> {
@@ -148,29 +146,10 @@ function logStrays(log: Log): void {
 }
 
 async function readConfig(args: readonly string[]): Promise<Config> {
-  const flags = Object.values(settingTable).map(({ flag }) => environmentName(flag));
-  const config = resolveConfig({
-    args,
-    environment: Object.fromEntries(flags.map((name) => [name, Deno.env.get(name)])),
-    userFolder: Deno.env.get("SKYRING_CWD") ?? Deno.cwd(),
-    checkout,
-    readFile: (path) => readSettingsFile(path, args),
-  });
+  const config = readProcessConfig(args);
   const folder = config.data ?? join(config.dataRoot, config.name ?? "node-1");
   await requireWritable(folder, { checkout, args });
   return config;
-}
-
-function readSettingsFile(path: string, args: readonly string[]): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    const reason = cause instanceof Deno.errors.NotCapable
-      ? `this process may not. This line allows it:\n${allowingLine(path, { checkout, args })}`
-      : messageOf(cause);
-    throw new SkyringError("bad_setting", `Cannot read ${path}: ${reason}`, { cause });
-  }
 }
 
 function welcome(node: RunningNode, seat: Seat, config: Config): string {

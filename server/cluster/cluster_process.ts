@@ -2,38 +2,17 @@
 // ends all nodes on Ctrl-C, SIGTERM and the death of its parent; when it is killed itself they end
 // too, since they watch the pipe that it holds.
 
-import { fileURLToPath } from "node:url";
 import { messageOf, SkyringError } from "../../shared/base/errors.ts";
-import { type Config, resolveConfig, settingsHelp } from "../config.ts";
+import { type Config, settingsHelp } from "../config.ts";
 import { ensureSecret } from "../disk/secret_file.ts";
 import { isLoopback } from "../seat.ts";
-import { environmentName, settingTable } from "../setting_table.ts";
+import { readProcessConfig, userFolder } from "../process_config.ts";
 import { startSeated } from "../gateway/gateway_process.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { type ClusterPlan, planCluster, requireFreePorts } from "./cluster_plan.ts";
 import { clusterRoutes } from "./cluster_routes.ts";
 
 const parentPollMs = 500;
-const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
-const userFolder = Deno.env.get("SKYRING_CWD") ?? Deno.cwd();
-
-function readNodeConfig(plan: ClusterPlan): Config {
-  const names = Object.values(settingTable).map(({ flag }) => environmentName(flag));
-  return resolveConfig({
-    args: plan.nodeArgs,
-    environment: Object.fromEntries(names.map((name) => [name, Deno.env.get(name)])),
-    userFolder,
-    checkout,
-    readFile: (path) => {
-      try {
-        return Deno.readTextFileSync(path);
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return undefined;
-        throw error;
-      }
-    },
-  });
-}
 
 /** Beyond loopback all nodes of a cluster share one secret and one token: node 0 keeps them. */
 async function sharedSecrets(plan: ClusterPlan, config: Config): Promise<Record<string, string>> {
@@ -99,7 +78,7 @@ async function runPlanned(
   },
 ): Promise<void> {
   const { entry, dataRoot, signal } = options;
-  const config = readNodeConfig(plan);
+  const config = readProcessConfig(plan.nodeArgs);
   console.log(`Skyring cluster of ${plan.nodes.length} nodes, pid ${Deno.pid}; Ctrl-C stops it`);
   requireFreePorts(plan, config.host);
   const environment = await sharedSecrets(plan, config);
@@ -114,7 +93,7 @@ async function runPlanned(
   console.log(`gateway | dashboard ${gateway.gateway.http}/  line ${gateway.gateway.line}`);
   try {
     cluster = await startCluster({
-      ...{ plan, dataRoot, userFolder, environment, entry, host: config.host },
+      ...{ plan, dataRoot, userFolder: userFolder(), environment, entry, host: config.host },
       say: (name, line) => console.log(`${name} | ${line}`),
     }, signal);
     await Promise.race([cluster.ended, aborted(signal)]);

@@ -3,20 +3,18 @@
 // client finds it; nothing else of it is on disk.
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { messageOf, SkyringError } from "../../shared/base/errors.ts";
-import { type Config, resolveConfig } from "../config.ts";
+import type { Config } from "../config.ts";
 import { type FolderLock, holdersIn, lockFolder } from "../disk/folder_lock.ts";
 import { writeSecret } from "../disk/secret_file.ts";
 import { createStderrLog } from "../log.ts";
-import { environmentName, settingTable } from "../setting_table.ts";
+import { readProcessConfig } from "../process_config.ts";
 import { gatewayFolder } from "./gateway_folder.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 
 const defaultPort = 8_000;
 const linePortOffset = 100;
 const fallbackNode = "http://127.0.0.1:8080";
-const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const help = `Usage: deno task gateway [--port 8000] [--nodes URL,URL] [flags]
 
   --nodes URL,URL   nodes to begin with (default: those that run under data/)
@@ -160,21 +158,7 @@ async function runningNodes(dataRoot: string): Promise<readonly string[]> {
 const foreignFlags: readonly (keyof Config)[] = ["name", "p2pPort", "data", "zone"];
 
 function readConfig(args: readonly string[]): Config {
-  const names = Object.values(settingTable).map(({ flag }) => environmentName(flag));
-  const config = resolveConfig({
-    args,
-    environment: Object.fromEntries(names.map((name) => [name, Deno.env.get(name)])),
-    userFolder: Deno.env.get("SKYRING_CWD") ?? Deno.cwd(),
-    checkout,
-    readFile: (path) => {
-      try {
-        return Deno.readTextFileSync(path);
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return undefined;
-        throw error;
-      }
-    },
-  });
+  const config = readProcessConfig(args);
   for (const key of foreignFlags) {
     if (config[key] === undefined) continue;
     const text = `Cannot run as gateway: ${key} is a setting of a node`;
