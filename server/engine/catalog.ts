@@ -59,6 +59,7 @@ const mergedEntriesMax = 500;
 
 interface Waiting {
   readonly entries: readonly CatalogEntry[];
+  readonly era: number;
   readonly resolve: (changes: readonly CatalogChange[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -72,6 +73,7 @@ export class Catalog implements CatalogView {
   /** Merges asked for whose turn has not come: all of them share one commit. */
   #waiting: Waiting[] = [];
   #cleared = 0;
+  #era = 0;
   readonly #listeners: ((changes: readonly CatalogChange[]) => void)[] = [];
 
   private constructor(options: CatalogOptions) {
@@ -91,10 +93,17 @@ export class Catalog implements CatalogView {
     return catalog;
   }
 
-  /** Takes entries newer than what is held; resolves with the changes once they are durable. */
-  merge(entries: readonly CatalogEntry[]): Promise<readonly CatalogChange[]> {
+  /**
+   * Takes entries newer than what is held; resolves with the changes once they are durable. Who
+   * asked others for them says in which `era`: what was asked for before the catalog was emptied
+   * may be another lineage's, whose versions would stand above ours for ever.
+   */
+  merge(
+    entries: readonly CatalogEntry[],
+    era: number = this.#era,
+  ): Promise<readonly CatalogChange[]> {
     const { promise, resolve, reject } = Promise.withResolvers<readonly CatalogChange[]>();
-    this.#waiting.push({ entries, resolve, reject });
+    this.#waiting.push({ entries, era, resolve, reject });
     void this.#inTurn(() => this.#mergeWaiting());
     return promise;
   }
@@ -171,6 +180,11 @@ export class Catalog implements CatalogView {
     return readRebuilding(this.#options.database);
   }
 
+  /** Changes as soon as it is to be emptied: see merge(). */
+  get era(): number {
+    return this.#era;
+  }
+
   /** Times that it was emptied since the start. */
   get cleared(): number {
     return this.#cleared;
@@ -185,6 +199,7 @@ export class Catalog implements CatalogView {
 
   /** Drops everything: another lineage's records, or copies too old to be trusted (T4). */
   clear(): Promise<void> {
+    this.#era++;
     return this.#inTurn(async () => {
       await this.#options.database.write([...clearCatalog]);
       this.#cleared++;
@@ -225,7 +240,9 @@ export class Catalog implements CatalogView {
     const group = this.#waiting.splice(0, count);
     if (group.length === 0) return;
     try {
-      const changes = await this.#merge(group.flatMap((each) => each.entries));
+      const changes = await this.#merge(
+        group.flatMap(({ era, entries }) => era === this.#era ? entries : []),
+      );
       for (const each of group) {
         const own = new Set(each.entries);
         each.resolve(changes.filter(({ entry }) => own.has(entry)));

@@ -79,6 +79,7 @@ export class CatalogSync {
   readonly #unnamed: EntryMark[] = [];
   #digestTimer: ReturnType<typeof setTimeout> | undefined;
   #synced = false;
+  #following: Pick<Roster, "lineage" | "parent"> | undefined;
   #suggested: NodeId | undefined;
   #wake: () => void = () => undefined;
 
@@ -107,18 +108,27 @@ export class CatalogSync {
     this.#wake();
   }
 
-  /** Takes note of a roster. Another lineage's records are not ours: the copies are dropped. */
+  /**
+   * Takes note of a roster. Another lineage's records are not ours: the copies are dropped. Until
+   * that is done, nobody is asked and nobody answered; what fails is done at the next turn.
+   */
   async follow(roster: Pick<Roster, "lineage" | "parent">): Promise<void> {
     const { catalog, database } = this.#options;
     const before = readCatalogLineage(database);
     if (before === roster.lineage) return;
+    this.#following = roster;
     // A lineage made by force carries its parent's registers on: their copies stay right.
     if (before !== undefined && before !== roster.parent?.lineage) {
-      await catalog.clear();
       this.#synced = false;
+      await catalog.clear();
     }
     await database.write([putCatalogLineage(roster.lineage)]);
+    if (this.#following === roster) this.#following = undefined;
     this.#wake();
+  }
+
+  #lineage(): Lineage | undefined {
+    return this.#following === undefined ? this.#options.lineage() : undefined;
   }
 
   /** Names entries that were decided through this node to all others. */
@@ -135,7 +145,7 @@ export class CatalogSync {
 
   #publish(): void {
     this.#digestTimer = undefined;
-    const lineage = this.#options.lineage();
+    const lineage = this.#lineage();
     if (lineage === undefined) return;
     while (this.#unnamed.length > 0) {
       const marks = this.#unnamed.splice(0, catalogDigestEntriesMax);
@@ -148,7 +158,7 @@ export class CatalogSync {
   /** A digest: fetch what it names and we lack. */
   #hear(from: NodeId, bytes: Uint8Array): void {
     const envelope = decodeCatalogRequest(bytes);
-    if (envelope === undefined || envelope.lineage !== this.#options.lineage()) return;
+    if (envelope === undefined || envelope.lineage !== this.#lineage()) return;
     if (envelope.request.kind !== "digest") return;
     const { marks, all } = envelope.request;
     const missing = this.#options.catalog.missing(marks);
@@ -167,7 +177,7 @@ export class CatalogSync {
   async #answer(from: NodeId, bytes: Uint8Array): Promise<Uint8Array | undefined> {
     const envelope = decodeCatalogRequest(bytes);
     if (envelope === undefined) return undefined;
-    const lineage = this.#options.lineage() ?? null;
+    const lineage = this.#lineage() ?? null;
     if (envelope.lineage !== lineage) return encodeCatalogReply({ kind: "refused", lineage });
     if (envelope.request.kind === "digest") {
       this.#hear(from, bytes);
@@ -196,7 +206,8 @@ export class CatalogSync {
   }
 
   async #step(signal: AbortSignal): Promise<StepReport> {
-    const { catalog, peers, prng, lineage } = this.#options;
+    const { catalog, peers, prng } = this.#options;
+    if (this.#following !== undefined) await this.follow(this.#following);
     await catalog.dropOldTombstones();
     const candidates = peers();
     const suggested = this.#suggested;
@@ -204,9 +215,11 @@ export class CatalogSync {
     const peer = suggested !== undefined && candidates.includes(suggested)
       ? suggested
       : prng.pick(candidates);
-    const of = lineage();
+    const of = this.#lineage();
     if (peer === undefined || of === undefined) return { more: false, progress: "no peer" };
+    const { era } = catalog;
     const took = await this.#compareWith(peer, signal);
+    if (era !== catalog.era) return { more: true, progress: "emptied meanwhile" };
     this.#synced = true;
     await this.#options.database.write([putComparedAt(this.#options.now())]);
     return { more: false, progress: `in step with ${peer.slice(-6)}, ${took} entries taken` };
@@ -238,9 +251,10 @@ export class CatalogSync {
     let wanted = marks;
     while (wanted.length > 0) {
       const now = wanted.slice(0, catalogPageEntriesMax);
+      const { era } = this.#options.catalog;
       const request: CatalogRequest = { kind: "fetch", marks: now };
       const reply = await this.#ask(peer, { request, expect: "entries", signal });
-      await this.#options.catalog.merge(reply.entries);
+      await this.#options.catalog.merge(reply.entries, era);
       taken += reply.entries.length;
       // A page is cut at its byte limit: ask again for the rest, unless nothing came.
       const rest = this.#options.catalog.missing(now);
@@ -256,6 +270,7 @@ export class CatalogSync {
     let taken = 0;
     let writing: Promise<unknown> = Promise.resolve();
     do {
+      const { era } = this.#options.catalog;
       const request: CatalogRequest = { kind: "read", range, after };
       const reply: Extract<CatalogReply, { kind: "page" }> = await this.#ask(peer, {
         request,
@@ -263,7 +278,7 @@ export class CatalogSync {
         signal,
       });
       await writing;
-      writing = this.#options.catalog.merge(reply.entries);
+      writing = this.#options.catalog.merge(reply.entries, era);
       taken += reply.entries.length;
       after = reply.next;
     } while (after !== null);
@@ -273,7 +288,7 @@ export class CatalogSync {
 
   /** Tells a peer what it lacks; it fetches what it wants. */
   #offer(peer: NodeId, marks: readonly EntryMark[]): void {
-    const lineage = this.#options.lineage();
+    const lineage = this.#lineage();
     if (lineage === undefined || marks.length === 0) return;
     const all = this.#options.catalog.fingerprint({ depth: 0, index: 0 });
     for (let start = 0; start < marks.length; start += catalogDigestEntriesMax) {
@@ -287,7 +302,7 @@ export class CatalogSync {
     peer: NodeId,
     question: { request: CatalogRequest; expect: Kind; signal: AbortSignal | undefined },
   ): Promise<Extract<CatalogReply, { kind: Kind }>> {
-    const lineage = this.#options.lineage();
+    const lineage = this.#lineage();
     if (lineage === undefined) {
       throw new SkyringError("not_ready", "Cannot compare catalogs: there is no roster yet");
     }

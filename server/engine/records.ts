@@ -77,9 +77,10 @@ export class Records {
 
   /** The live value of a key. @throws {SkyringError} no_quorum when not even a copy is known */
   async read(key: RecordKey): Promise<RecordRead> {
+    const { era } = this.#options.catalog;
     const outcome = await this.#options.operate(key, { kind: "get" });
     if (outcome.kind === "ok") {
-      await this.#noted(key, outcome.value);
+      await this.#noted(key, outcome.value, era);
       return { value: live(outcome.value), stale: false };
     }
     const copy = this.#options.catalog.getAny(key);
@@ -109,10 +110,11 @@ export class Records {
       if (next !== undefined) before = live(current);
       return next === undefined ? undefined : { ...next, stamp };
     };
+    const { era } = this.#options.catalog;
     const outcome = await this.#options.operate(key, { kind: "edit", edit: apply });
     switch (outcome.kind) {
       case "ok":
-        await this.#noted(key, outcome.value);
+        await this.#noted(key, outcome.value, era);
         if (outcome.value === undefined) return "outcome_unknown";
         return { ok: true, value: outcome.value, before };
       case "failed":
@@ -128,12 +130,16 @@ export class Records {
   }
 
   /** Takes a decided value into the catalog, and names it to the others if it was new there. */
-  async decided(key: RecordKey, value: Value | undefined): Promise<void> {
+  async decided(
+    key: RecordKey,
+    value: Value | undefined,
+    era: number = this.#options.catalog.era,
+  ): Promise<void> {
     if (value === undefined) return;
     this.#clock = observeStamp(this.#clock, value.stamp, this.#options.now());
     const held = this.#options.catalog.getAny(key)?.value;
     if (held !== undefined && !entrySupersedes(value, held)) return;
-    const changes = await this.#options.catalog.merge([{ key, value }]);
+    const changes = await this.#options.catalog.merge([{ key, value }], era);
     this.#options.sync.announce(changes.map(({ mark }) => mark));
   }
 
@@ -141,9 +147,9 @@ export class Records {
    * The same for one that waits for the outcome: what was decided stays so, whether or not this
    * node had room to note it. A catalog without it is mended by the owners' record sweep.
    */
-  async #noted(key: RecordKey, value: Value | undefined): Promise<void> {
+  async #noted(key: RecordKey, value: Value | undefined, era: number): Promise<void> {
     try {
-      await this.decided(key, value);
+      await this.decided(key, value, era);
     } catch (error) {
       if (!(error instanceof SkyringError)) throw error;
     }

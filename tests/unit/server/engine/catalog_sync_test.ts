@@ -1,6 +1,8 @@
 // Catalogs of several nodes: merging, naming by gossip, comparing, and a newcomer's bulk read.
 
 import assert from "node:assert/strict";
+import { asNodeId } from "../../../../shared/base/ids.ts";
+import { decodeCatalogRequest } from "../../../../shared/wire/catalog_message.ts";
 import { entry, inStep, openNode, until, Wire } from "./catalog_nodes.ts";
 
 Deno.test("Catalog merge() keeps the latest version whatever the order, and counts the living", async () => {
@@ -60,4 +62,38 @@ Deno.test("two catalogs that both changed apart end the same, deletions included
   assert.equal(a.catalog.get({ kind: "file", name: "f9" }), undefined);
   assert.equal(a.catalog.count("file"), b.catalog.count("file"));
   await Promise.all([a.stop(), b.stop()]);
+});
+
+Deno.test("what was asked for before the catalog was emptied does not come back into it", async () => {
+  for (const names of [3, 200]) {
+    const wire = new Wire();
+    const [a, b] = [
+      await openNode("a", { wire, peers: ["b"], deaf: true, start: false }),
+      await openNode("b", { wire, peers: [], deaf: true }),
+    ];
+    try {
+      const entries = Array.from({ length: names }, (_, at) => entry(`f${at}`, 50));
+      await b.catalog.merge(entries);
+      // Another lineage is adopted while the first entries are on their way.
+      const answer = wire.handlers.get(asNodeId("b"));
+      const emptied = Promise.withResolvers<void>();
+      wire.handlers.set(asNodeId("b"), async (from, bytes) => {
+        const reply = await answer?.(from, bytes);
+        if (decodeCatalogRequest(bytes)?.request.kind === "compare") return reply;
+        wire.handlers.delete(asNodeId("b"));
+        a.catalog.clear().then(emptied.resolve, emptied.reject);
+        return reply;
+      });
+      await a.sync.start();
+      await emptied.promise;
+      await until(() => wire.bytes > 0, 1_000);
+      await a.catalog.settled();
+      // Its version is lower, and it is the one that counts now.
+      await a.catalog.merge([entry("f0", 4)]);
+      assert.equal(a.catalog.getAny({ kind: "file", name: "f0" })?.value.n, 4);
+    } finally {
+      await a.stop();
+      await b.stop();
+    }
+  }
 });
