@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
 import type { Command } from "./command.ts";
+import { readAnswer } from "./read_answer.ts";
 import { printable, tableLines } from "./terminal.ts";
 
 const root = "/api/cluster/nodes";
@@ -40,7 +41,7 @@ export async function cluster(command: Command): Promise<ExitCode> {
 
 async function list({ client, terminal }: Command): Promise<ExitCode> {
   const answer = await client.callJson("GET", root);
-  const { items } = parse(v.object({ items: v.array(rowSchema) }), answer);
+  const { items } = readAnswer(v.object({ items: v.array(rowSchema) }), answer);
   const rows = [["name", "state", "pid", "starts", "address", "line port"]];
   for (const { name, state, pid, starts, http, linePort } of items) {
     rows.push([name, state, pid === null ? "-" : `${pid}`, `${starts}`, http, `${linePort}`]);
@@ -51,17 +52,8 @@ async function list({ client, terminal }: Command): Promise<ExitCode> {
 }
 
 function tell({ terminal }: Command, answer: Record<string, unknown>): ExitCode {
-  const { name, state } = parse(rowSchema, answer);
+  const { name, state } = readAnswer(rowSchema, answer);
   terminal.say(printable(`${name} ${state}`));
   terminal.give(answer);
   return exitCodes.done;
-}
-
-function parse<Schema extends v.GenericSchema>(
-  schema: Schema,
-  value: unknown,
-): v.InferOutput<Schema> {
-  const parsed = v.safeParse(schema, value);
-  if (parsed.success) return parsed.output;
-  throw new CliFailure(exitCodes.failed, "Cannot read the answer: it is no node of a cluster");
 }

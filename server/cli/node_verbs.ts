@@ -5,6 +5,7 @@ import { formatDuration, formatSize } from "../../shared/base/units.ts";
 import type { ApiClient } from "./api_client.ts";
 import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
 import type { Command } from "./command.ts";
+import { readAnswer } from "./read_answer.ts";
 import { printable, tableLines } from "./terminal.ts";
 
 const nodeSchema = v.object({
@@ -46,7 +47,7 @@ const ringSchema = v.object({
 export async function status(command: Command): Promise<ExitCode> {
   const { client, terminal } = command;
   const answer = await client.callJson("GET", "/api/status");
-  const node = parse(statusSchema, answer);
+  const node = readAnswer(statusSchema, answer);
   const rows = [
     ["node", `${node.name} of group ${node.group}, version ${node.version}`],
     ["id", node.id],
@@ -72,7 +73,7 @@ export async function nodes(command: Command): Promise<ExitCode> {
   const { client, terminal } = command;
   const items = await allItems(client, "/api/nodes");
   const rows = [["name", "state", "phase", "used", "capacity", "share", "ping", "address"]];
-  for (const node of items.map((item) => parse(nodeSchema, item))) {
+  for (const node of items.map((item) => readAnswer(nodeSchema, item))) {
     rows.push([
       node.name,
       node.state,
@@ -95,7 +96,7 @@ export async function nodes(command: Command): Promise<ExitCode> {
 export async function ring(command: Command): Promise<ExitCode> {
   const { client, terminal } = command;
   const answer = await client.callJson("GET", "/api/ring");
-  const { nodes: members } = parse(ringSchema, answer);
+  const { nodes: members } = readAnswer(ringSchema, answer);
   const nameOf = new Map(members.map(({ id, name }) => [id, name]));
   const rows = [["position", "name", "tokens", "successor"]];
   const order = [...members].sort((a, b) => (a.position < b.position ? -1 : 1));
@@ -112,7 +113,7 @@ export async function ring(command: Command): Promise<ExitCode> {
 export async function invite(command: Command): Promise<ExitCode> {
   const { client, terminal } = command;
   const answer = await client.callJson("POST", "/api/invites");
-  const token = parse(v.object({ invite: v.string() }), answer).invite;
+  const token = readAnswer(v.object({ invite: v.string() }), answer).invite;
   terminal.say(printable(token));
   terminal.give(answer);
   if (!terminal.quiet && !terminal.json && terminal.errorIsTerminal) {
@@ -134,17 +135,4 @@ async function allItems(client: ApiClient, path: string): Promise<unknown[]> {
     cursor = page["next"];
   } while (typeof cursor === "string");
   return all;
-}
-
-function parse<Schema extends v.GenericSchema>(
-  schema: Schema,
-  value: unknown,
-): v.InferOutput<Schema> {
-  const parsed = v.safeParse(schema, value);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new CliFailure(
-    exitCodes.failed,
-    `Cannot read the answer: ${v.getDotPath(issue) ?? "it"} is not as expected`,
-  );
 }
