@@ -6,7 +6,7 @@
 // anew, never a memory of having sent something.
 
 import { SkyringError } from "../../shared/base/errors.ts";
-import type { NodeId } from "../../shared/base/ids.ts";
+import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { handOffAtOnceMax } from "../../shared/base/limits.ts";
 import { placement } from "../../shared/ring/placement.ts";
 import type { Member } from "../../shared/ring/roster.ts";
@@ -131,7 +131,8 @@ async function sendAll(
   const missing = one.owners.filter((id) => !holders.has(id));
   const enough = missing.length === 0 && holders.size >= one.need;
   if (enough || members.length === 0) return false;
-  const bytes = await ports.store.get(one.block.cid);
+  const bytes = await readHere(ports, one.block.cid);
+  if (bytes === "later") return true;
   if (bytes === undefined) return false; // dropped meanwhile: others vouched for it
   const send = async (id: NodeId) => {
     if (!ring.isUsable(id) || pass.full.has(id)) return;
@@ -149,6 +150,18 @@ async function sendAll(
     if (id !== ring.self && !holders.has(id)) await send(id);
   }
   return missing.some((id) => !holders.has(id) && ring.isUsable(id) && !pass.full.has(id));
+}
+
+/** A block that was bad is in quarantine now, so the next pass meets it no more. */
+async function readHere(ports: HandOffPorts, cid: Cid): Promise<Uint8Array | undefined | "later"> {
+  try {
+    return await ports.store.get(cid);
+  } catch (error) {
+    const passes = error instanceof SkyringError &&
+      (error.code === "corrupt" || error.code === "busy");
+    if (passes) return "later";
+    throw error;
+  }
 }
 
 /** Whether one of the holders can really give the block: the exchange hashes what comes. */

@@ -8,6 +8,7 @@ import { handOff } from "../../../../server/engine/hand_off.ts";
 import type { JobReport } from "../../../../server/engine/jobs.ts";
 import { assertPlan, planMoves } from "../../../../server/engine/move_plan.ts";
 import { assertFits } from "../../../../server/engine/resize.ts";
+import { SkyringError } from "../../../../shared/base/errors.ts";
 import type { Cid } from "../../../../shared/base/ids.ts";
 import { sha256 } from "../../../../shared/base/hash.ts";
 import { cidOfDigest } from "../../../../shared/block/cid.ts";
@@ -151,6 +152,28 @@ Deno.test("handOff() is not content with who confirms puts and keeps nothing", (
     await clock.sleep(60_000);
     abort.abort();
     assert.equal(await outcome, "given up");
+  }));
+
+Deno.test("handOff() goes on past a damaged block, which is in quarantine from then on", () =>
+  inVirtualTime(async (clock) => {
+    const scene = await sceneOf(clock, { nodes: 4, replicas: Array<number>(20).fill(3) });
+    const { store } = scene.pool.node(0);
+    const held = store.list(undefined, 100).map(({ cid }) => cid);
+    const bad = held.find((cid) => {
+      return placement({ members: without(scene, 0) }).ownersOf(slotOfCid(cid), 3)
+        .some((id) => !scene.pool.holdersOf(cid).some((node) => node.id === id));
+    });
+    assert.ok(bad !== undefined);
+    const get = async (cid: Cid) => {
+      if (cid !== bad || !store.has(cid)) return await store.get(cid);
+      await store.remove(cid);
+      throw new SkyringError("corrupt", `Cannot read block ${cid}: its bytes do not match`);
+    };
+    const signal = new AbortController().signal;
+    const members = () => without(scene, 0);
+    const ports = { ...portsOf(scene), store: { ...store, get } };
+    await handOff(ports, { members, force: false, signal, report: () => undefined });
+    for (const cid of held) assert.equal(elsewhere(scene, cid), cid === bad ? 2 : 3);
   }));
 
 Deno.test("handOff() by force is content with one verified copy, and with nothing less", () =>
