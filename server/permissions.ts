@@ -3,7 +3,7 @@
 // and its own environment variables. --ignore-env hides the others instead of failing where a
 // dependency asks for one. No process, no foreign code, no prompt.
 
-import { isAbsolute, join, relative } from "node:path";
+import { join } from "node:path";
 import { SkyringError } from "../shared/base/errors.ts";
 
 /** Flags of `deno run` for a node that may use these folders and files. */
@@ -22,12 +22,6 @@ export function nodeRights(paths: {
     `--allow-read=${paths.read.join(",")}`,
     `--allow-write=${paths.write.join(",")}`,
   ];
-}
-
-/** Whether `path` is `folder` or lies below it. @throws never */
-export function liesIn(path: string, folder: string): boolean {
-  const way = relative(folder, path);
-  return way === "" || (!way.startsWith("..") && !isAbsolute(way));
 }
 
 /**

@@ -141,15 +141,6 @@ export function scanMarks(database: Database): AsyncGenerator<readonly EntryMark
   );
 }
 
-/** Live entries and bytes of their bodies. */
-export function countEntries(database: Database, kind: RecordKind): number {
-  const row = database.readOne<{ count: number }>(
-    "SELECT count(*) AS count FROM catalog WHERE kind = ? AND deleted = 0",
-    kind,
-  );
-  return row?.count ?? 0;
-}
-
 /** Writes an entry over whatever its key holds. */
 export function putEntry(
   { key, value }: CatalogEntry,

@@ -5,8 +5,8 @@
 //
 // Invariants: only after a whole walk with every inner block at hand, begun after the catalog was
 // compared with another node, and after the block was last touched; only while the node is
-// writable, and its catalog not emptied and still being rebuilt; never in a slot that this node vouched for. A lease renewed meanwhile saves the block
-// in the store itself (removeUntouched).
+// writable, and its catalog not emptied and still being rebuilt; never in a slot that this node
+// vouched for. A lease renewed meanwhile saves the block in the store itself (removeUntouched).
 
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { Cid, NodeId } from "../../shared/base/ids.ts";

@@ -20,8 +20,3 @@ export function sha256Text(text: string): Uint8Array {
 export function toHex(bytes: Uint8Array): string {
   return toString(bytes, "hex");
 }
-
-/** Hex back to bytes. @throws on odd length or other characters */
-export function fromHex(hex: string): Uint8Array {
-  return fromString(hex, "hex");
-}

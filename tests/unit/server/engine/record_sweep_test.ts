@@ -125,7 +125,7 @@ Deno.test("startRecordSweep() goes past a key without a quorum, and rebuilds unt
     assert.ok(!catalog.rebuilding);
   }));
 
-Deno.test("startRecordSweep() rebuilds while another lineage's records are still being offered", () =>
+Deno.test("startRecordSweep() rebuilds while records of another lineage are offered", () =>
   withSweep(1, async (sweep) => {
     const catalog = await sweep.open();
     await catalog.clear();
