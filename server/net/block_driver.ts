@@ -21,6 +21,8 @@ import { PeerRating } from "./peer_rating.ts";
 import type { Caller, StreamPort } from "./stream_port.ts";
 
 const streamsPerConnectionMax = 2;
+/** Peers whose wrong bytes are remembered, the newest. */
+const liarsKeptMax = 1_000;
 
 export interface BlockDriverOptions {
   readonly streams: StreamPort;
@@ -151,7 +153,14 @@ class Exchange implements BlockDriver {
   }
 
   #noteLie(peer: NodeId): void {
-    this.#lies.set(peer, (this.#lies.get(peer) ?? 0) + 1);
+    const known = this.#lies.get(peer) ?? 0;
+    // Told again, a liar is the newest; tabs may come under ever new ids.
+    this.#lies.delete(peer);
+    this.#lies.set(peer, known + 1);
+    for (const oldest of this.#lies.keys()) {
+      if (this.#lies.size <= liarsKeptMax) break;
+      this.#lies.delete(oldest);
+    }
     this.#options.onLie?.(peer);
   }
 

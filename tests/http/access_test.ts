@@ -162,6 +162,18 @@ Deno.test("--public opens reading of /ipfs and /routing, and nothing else", asyn
   assert.equal(pool.files.size, 0);
 });
 
+Deno.test("a person without a token gets the form on every page, a program the problem", async () => {
+  const { ask } = createFixture(beyond);
+  for (const path of ["/", "/ui/files"]) {
+    const page = await ask(path, { headers: { accept: "text/html,*/*" } });
+    assert.equal(page.status, 401);
+    assert.match(await page.text(), /<form method="post" action="\/login">/);
+    assert.match((await ask(path)).headers.get("content-type") ?? "", /problem\+json/);
+  }
+  const status = await ask("/api/status", { headers: { accept: "text/html" } });
+  assert.match(status.headers.get("content-type") ?? "", /problem\+json/);
+});
+
 Deno.test("pages of other origins read /ipfs of a public node only", async () => {
   for (const isPublic of [false, true]) {
     const { ask } = createFixture({ isPublic });

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { generateKeyPair } from "@libp2p/crypto/keys";
+import type { Connection } from "@libp2p/interface";
+import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { SkyringError } from "../../../../shared/base/errors.ts";
+import { asNodeId } from "../../../../shared/base/ids.ts";
 import {
   type AdmissionMessage,
   admissionProtocol,
@@ -9,6 +12,7 @@ import {
   proofOf,
 } from "../../../../shared/wire/admission.ts";
 import { encodeFrame, frameHeaderBytes } from "../../../../shared/wire/frame.ts";
+import { createAdmission } from "../../../../server/net/admission.ts";
 import { deriveGroupKeys } from "../../../../server/net/group_keys.ts";
 import type { Host } from "../../../../server/net/host.ts";
 import type { ChannelLimits } from "../../../../server/net/network.ts";
@@ -21,6 +25,21 @@ const limits: ChannelLimits = {
   queueMax: 16,
   roles: ["member"],
 };
+
+Deno.test("settled() keeps nothing of a connection that has closed before", async () => {
+  const id = peerIdFromPrivateKey(await generateKeyPair("Ed25519"));
+  const connection = { remotePeer: id, status: "closed" } as unknown as Connection;
+  const admission = createAdmission({
+    ...{ group: "g", selfId: asNodeId(id.toString()), bootId: "b", public: true, deadlineMs: 5 },
+    keys: await deriveGroupKeys("g", []),
+    isLoopback: () => true,
+    now: () => 0,
+    answers: () => Promise.resolve(true),
+    onEvent: () => undefined,
+  });
+  assert.equal((await admission.settled(connection)).kind, "refused");
+  assert.deepEqual(admission.connections(), []);
+});
 
 /** Dials and says why it was not admitted, or that it was. */
 async function outcomeOf(from: Host, to: Host): Promise<string> {
