@@ -34,7 +34,7 @@ export class SwimHub {
         clock: this.clock(),
         log: createLog({
           format: "text",
-          level: "info",
+          level: "debug",
           write: (line) => this.lines.push(line),
           now: () => this.now,
         }),
