@@ -138,9 +138,11 @@ export class CatalogSync {
     this.#digestTimer ??= setTimeout(() => this.#publish(), digestDelayMs);
   }
 
-  /** Ends the timer; the worker table ends the loop. */
+  /** Names what is still unnamed and ends the timer; the worker table ends the loop. */
   stop(): void {
+    if (this.#digestTimer === undefined) return;
     clearTimeout(this.#digestTimer);
+    this.#publish();
   }
 
   #publish(): void {
