@@ -13,7 +13,7 @@ export function nodeRights(paths: {
 }): string[] {
   return [
     // Blocks die young: collected often, they do not pile up beside the heap (ARCHITECTURE.md).
-    "--v8-flags=--max-semi-space-size=6",
+    "--v8-flags=--max-semi-space-size=2,--no-concurrent-array-buffer-sweeping",
     "--no-prompt",
     "--allow-net",
     "--allow-sys=hostname,networkInterfaces,statfs",

@@ -58,7 +58,7 @@ export const connectionUnsentBytesMax = 1 * MiB;
 /** Blocks asked of one peer at once. */
 export const wantsPerPeerMax = 32;
 /** Blocks in flight for one pull: fewer live blocks, fewer that outlive a young collection. */
-export const pullWindowBlocks = 24;
+export const pullWindowBlocks = 16;
 /** Blocks in flight for one push: 12 MiB of leaves, each on its way to several nodes. */
 export const pushWindowBlocks = 48;
 /** Leaf bytes in flight for one pull or push, whatever the leaf size. */

@@ -13,7 +13,8 @@ async function nodeTask(
   const child = new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "--config", join(checkout, "deno.json"), "node", ...args],
     cwd: folder,
-    env,
+    // A task that runs these tests has set where *its* user stands: it is not handed on.
+    env: { INIT_CWD: folder, ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
