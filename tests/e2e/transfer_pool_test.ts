@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { bytesOf, digestOfBody, digestOfSeed, get, pushStream, put, store } from "./content.ts";
 import { checkout } from "./node_child.ts";
 import { NodePool } from "./node_pool.ts";
+import { until } from "./until.ts";
 
 const MiB = 2 ** 20;
 /** The aim is 300 MiB; a machine whose collector is starved shows a fifth more. */
@@ -138,8 +139,13 @@ async function realTree(pool: NodePool): Promise<void> {
     await Deno.writeFile(join(tree, `made ${index} ä#%.bin`), bytes);
   }
   await cli(pool, ["push", "-r", "source", "--quiet", "--node", pool.node(1).url]);
-  await cli(pool, ["pull", "-r", "source", "back", "--quiet", "--node", pool.node(4).url]);
   const before = await contentOf(tree);
+  // Lists come from the catalog, which follows a push by a moment on the other nodes.
+  await until("the last file of the tree in another node's list", async () => {
+    const page = await pool.node(4).json("/api/files?prefix=source/&limit=1000");
+    return page.items.length === before.size;
+  }, { withinMs: 15_000 });
+  await cli(pool, ["pull", "-r", "source", "back", "--quiet", "--node", pool.node(4).url]);
   assert.ok(before.size > 300, `${before.size} files`);
   assert.deepEqual(await contentOf(join(pool.folder, "back")), before);
 }
