@@ -9,6 +9,7 @@ import type {
   PeerId,
   SecuredConnection,
 } from "@libp2p/interface";
+import { gatherWrites } from "./gathered_writes.ts";
 
 /** Our peer id was proven by the other side of a connection. */
 export interface SelfSighting {
@@ -25,6 +26,7 @@ export function watchedEncrypter(
   const watch =
     (secure: Secure, direction: "inbound" | "outbound"): Secure =>
     async (connection, secureOptions) => {
+      gatherWrites(connection);
       const secured: SecuredConnection = await secure.call(encrypter, connection, secureOptions);
       if (secured.remotePeer.equals(options.selfId)) {
         const address = (connection as MultiaddrConnection).remoteAddr?.toString() ?? "unknown";
