@@ -1,11 +1,16 @@
-// /api/cluster/nodes on the gateway of a cluster: its processes, listed and changed. Access has
-// been judged by the gateway already, as for every other request.
+// /api/cluster/nodes on the gateway of a cluster: its processes, listed and changed; and the forms
+// of the dashboard that do the same. Pages are made by the node behind the gateway, which is told
+// of the processes (gateway_word.ts). Access has been judged by the gateway already, as for every
+// other request.
 
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { OwnRoutes } from "../gateway/gateway.ts";
 import { decodeSegments } from "../http/requests.ts";
 import type { Operation } from "../http/operations.ts";
 import { jsonResponse } from "../http/responses.ts";
+import type { ClusterWord } from "../http/gateway_word.ts";
+import { seeOther } from "../http/ui_answer.ts";
+import { readForm } from "../http/ui_form.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 
 const root = "/api/cluster/nodes";
@@ -35,9 +40,75 @@ function operation(
   return { ...{ method, route: root + route, path, answers: json, statuses: [200] }, ...rest };
 }
 
+const forms = "/ui/cluster/";
+const pages = /^\/ui\/(part\/)?(nodes|cluster)$/;
+/** A refusal is shown on the next look at the order, not days later. */
+const refusalMs = 30_000;
+
+/** Why an order of a form was refused, kept for the page that is seen next. */
+interface Refusal {
+  readonly page: string;
+  readonly message: string;
+  readonly at: number;
+}
+
 /** The routes over a cluster that may not be there yet. @throws never */
 export function clusterRoutes(running: () => Cluster | undefined): OwnRoutes {
-  return { answer: (request, url) => answer(request, { url, running }), operations };
+  let refusal: Refusal | undefined;
+  return {
+    operations,
+    answer: (request, url) =>
+      url.pathname.startsWith(forms) && request.method === "POST"
+        ? answerForm(request, { url, running, refused: (told) => refusal = told })
+        : answer(request, { url, running }),
+    clusterAt(url): ClusterWord | null {
+      const cluster = running();
+      if (cluster === undefined || !pages.test(url.pathname)) return null;
+      const fresh = refusal !== undefined && refusal.page === url.pathname + url.search &&
+        Date.now() - refusal.at < refusalMs;
+      const processes = cluster.nodes().map(({ name, state, port }) => ({ name, state, port }));
+      return { processes, refusal: fresh ? refusal?.message ?? null : null };
+    },
+  };
+}
+
+/** Carries out the order of a form; one that is refused shows its page again, with the reason. */
+async function answerForm(
+  request: Request,
+  { url, running, refused }: {
+    readonly url: URL;
+    readonly running: () => Cluster | undefined;
+    readonly refused: (told: Refusal | undefined) => void;
+  },
+): Promise<Response> {
+  const order = url.pathname.slice(forms.length);
+  const name = (await readForm(request)).get("node") ?? "";
+  refused(undefined);
+  try {
+    await carryOut(started(running), { order, name });
+    return seeOther("/ui/nodes");
+  } catch (error) {
+    if (!(error instanceof SkyringError) || error.code === "internal") throw error;
+    const page = `/ui/cluster?${new URLSearchParams({ order, node: name })}`;
+    refused({ page, message: `${error.message}.`, at: Date.now() });
+    return seeOther(page);
+  }
+}
+
+async function carryOut(
+  cluster: Cluster,
+  { order, name }: { readonly order: string; readonly name: string },
+): Promise<void> {
+  if (order === "add") await cluster.add();
+  else if (order === "remove") await cluster.remove(name);
+  else if (isVerb(order)) await cluster[order](name);
+  else throw new SkyringError("not_found", "Cannot find that order");
+}
+
+function started(running: () => Cluster | undefined): Cluster {
+  const cluster = running();
+  if (cluster !== undefined) return cluster;
+  throw new SkyringError("not_ready", "Cannot answer: the cluster is starting");
 }
 
 async function answer(
@@ -45,10 +116,7 @@ async function answer(
   { url, running }: { readonly url: URL; readonly running: () => Cluster | undefined },
 ): Promise<Response | undefined> {
   if (url.pathname !== root && !url.pathname.startsWith(`${root}/`)) return undefined;
-  const cluster = running();
-  if (cluster === undefined) {
-    throw new SkyringError("not_ready", "Cannot answer: the cluster is starting");
-  }
+  const cluster = started(running);
   const [name, verb, ...rest] = decodeSegments(request.url, rootSegments);
   const { method } = request;
   if (name === undefined) return await answerList(method, cluster);

@@ -11,6 +11,7 @@
 import { messageOf, SkyringError } from "../../shared/base/errors.ts";
 import { gatewayAnswerBytesMax } from "../../shared/base/limits.ts";
 import { streamOf } from "../http/file_pull.ts";
+import { gatewayHeader } from "../http/gateway_word.ts";
 import type { HeldBodies } from "./held_body.ts";
 import type { KnownNode, NodeSet } from "./node_set.ts";
 import { answerHeaders, requestHeaders } from "./passed_headers.ts";
@@ -28,6 +29,8 @@ export interface ForwardOptions {
   readonly bodies: HeldBodies;
   /** Port of the gateway: the name of its session cookie. */
   readonly port: number;
+  /** What the node is told of the visitor, sealed. */
+  readonly word?: string;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -96,12 +99,12 @@ async function carry(passage: Passage): Promise<Response> {
 }
 
 function askNode(passage: Passage, node: KnownNode): Promise<UpstreamAnswer> {
-  const { request, url, body } = passage;
+  const { request, url, body, word } = passage;
   const headers = requestHeaders(request.headers, portsOf(passage, node));
   return ask(node, {
     method: request.method,
     path: url.pathname + url.search,
-    headers,
+    headers: { ...headers, ...(word === undefined ? {} : { [gatewayHeader]: word }) },
     body,
     signal: request.signal,
   });

@@ -7,7 +7,9 @@
 
 import * as v from "valibot";
 import { SkyringError } from "../../shared/base/errors.ts";
-import { checkAccess } from "../http/auth.ts";
+import type { Connection } from "../http/adapter.ts";
+import { checkAccess, isSecure } from "../http/auth.ts";
+import { type ClusterWord, sealWord } from "../http/gateway_word.ts";
 import { createHttpServer } from "../http/server.ts";
 import { logIn, loginPage, readLogin, wantsLogin } from "../http/login.ts";
 import { pathsOf } from "../http/openapi.ts";
@@ -31,6 +33,8 @@ export interface OwnRoutes {
   /** Undefined when the path is none of them. @throws {SkyringError} */
   answer(request: Request, url: URL): Promise<Response | undefined>;
   readonly operations: readonly Operation[];
+  /** The processes that a page at `url` shows; null for other pages. */
+  clusterAt(url: URL): ClusterWord | null;
 }
 
 export interface GatewayOptions {
@@ -71,7 +75,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const nodes = new NodeSet({ self: `${host}:${port}`, given: options.nodes, token, log: warn });
   const passing: ForwardOptions = { nodes, bodies: createHeldBodies(), port, log: warn };
   const config = accessOf(options);
-  const http = createHttpServer((request) => answer(request, { options, passing, config }), {
+  const http = createHttpServer((request, connection) => {
+    return answer(request, { options, passing, config, connection });
+  }, {
     ...{ host, port, log: debug },
     ...(options.tls === undefined ? {} : { tls: options.tls }),
   });
@@ -138,6 +144,20 @@ interface Desk {
   readonly options: GatewayOptions;
   readonly passing: ForwardOptions;
   readonly config: HttpConfig;
+  readonly connection: Connection;
+}
+
+/** The request passed on; pages learn under which origin and by whom they are seen. */
+function pass(request: Request, url: URL, desk: Desk): Promise<Response> {
+  const { passing, options, config, connection } = desk;
+  if (url.pathname !== "/" && !url.pathname.startsWith("/ui/")) return forward(request, passing);
+  const scheme = isSecure(request.headers, config) ? "https" : "http";
+  const word = sealWord({
+    origin: `${scheme}://${request.headers.get("host") ?? url.host}`,
+    client: connection.remoteAddress,
+    cluster: options.routes?.clusterAt(url) ?? null,
+  }, config.token);
+  return forward(request, { ...passing, word });
 }
 
 async function answer(request: Request, desk: Desk): Promise<Response> {
@@ -145,7 +165,7 @@ async function answer(request: Request, desk: Desk): Promise<Response> {
   const response = await answered(async () => {
     const { method, headers } = request;
     checkAccess({ method, path: url.pathname, url, headers }, desk.config);
-    return await ownAnswer(request, url, desk) ?? await forward(request, desk.passing);
+    return await ownAnswer(request, url, desk) ?? await pass(request, url, desk);
   }, (error) => {
     const expected = error instanceof SkyringError || request.signal.aborted;
     if (!expected) desk.passing.log("gateway_failed", { error });

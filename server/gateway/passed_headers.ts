@@ -5,9 +5,11 @@
 // its value untouched. Host becomes the node's, and Origin and Sec-Fetch-Site are dropped, because
 // the gateway has judged them by the node's own rules. X-Forwarded-* is dropped too: with it a
 // loopback node would demand a token that it does not have; who stands before the gateway is the
-// gateway's matter, which demands its token then.
+// gateway's matter, which demands its token then. What a node must know of the visitor is in the
+// gateway's own header (gateway_word.ts), which nobody else gets through.
 
 import { cookieName } from "../http/auth.ts";
+import { gatewayHeader } from "../http/gateway_word.ts";
 
 /** Source: RFC 9110, 7.6.1 */
 const hopByHop: ReadonlySet<string> = new Set([
@@ -21,7 +23,13 @@ const hopByHop: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
-const judged: ReadonlySet<string> = new Set(["host", "origin", "sec-fetch-site", "expect"]);
+const judged: ReadonlySet<string> = new Set([
+  "host",
+  "origin",
+  "sec-fetch-site",
+  "expect",
+  gatewayHeader,
+]);
 
 /** Ports whose cookies are one: the gateway's and the node's. */
 export interface CookiePorts {

@@ -4,6 +4,7 @@ import type { App } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { routeStatic } from "./static_files.ts";
 import { routeActions } from "./ui_actions.ts";
+import { routeCluster } from "./ui_cluster.ts";
 import { routeUiEvents } from "./ui_events.ts";
 import { createFileViews } from "./ui_files.ts";
 import { routeOrders } from "./ui_orders.ts";
@@ -21,6 +22,7 @@ export function routeUi(app: App, services: Services): void {
   routeRingPicture(app, ui);
   routeActions(app, ui);
   routeOrders(app, ui);
+  routeCluster(app, ui);
   routePreview(app, services);
   routeUiEvents(app, services);
 }

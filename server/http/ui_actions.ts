@@ -13,6 +13,7 @@ import { parseCid, queryInteger } from "./requests.ts";
 import type { App } from "./routes.ts";
 import { sharePath } from "./shares.ts";
 import { isSecure } from "./auth.ts";
+import { readWord } from "./gateway_word.ts";
 import { seeOther, uiResponse } from "./ui_answer.ts";
 import { nameIn, readForm } from "./ui_form.ts";
 import { failure, page, type Ui } from "./ui_pages.ts";
@@ -42,7 +43,7 @@ export function routeActions(app: App, ui: Ui): void {
   if (invite !== undefined) {
     app.post("/ui/invite", async ({ req }) => {
       const token = await invite();
-      const view = ui.views.pool();
+      const view = ui.views.pool(req.raw);
       const frame = ui.views.frame(req.raw);
       const html = NodesPage({
         view,
@@ -143,7 +144,8 @@ function routeShareForm(app: App, ui: Ui): void {
     const file = await pool.stat(name);
     const expiresAt = now() + days * dayMs;
     const path = sharePath({ cid: file.cid, expiresAt, name }, shareKey());
-    const share = { url: new URL(path, req.url).href, expires: expiresAt };
+    const origin = readWord(req.raw.headers, ui.services.config.token)?.origin ?? req.url;
+    const share = { url: new URL(path, origin).href, expires: expiresAt };
     const nodes = ui.views.members().size;
     const answer = req.header("hx-request") === "true"
       ? uiResponse(String(ShareBox({ file, share, nodes })), {

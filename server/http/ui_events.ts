@@ -3,6 +3,7 @@
 // the answer is 204, and that page lives on its polls alone.
 
 import { eventStream } from "./events.ts";
+import { readWord } from "./gateway_word.ts";
 import type { App } from "./routes.ts";
 import type { Services } from "./services.ts";
 
@@ -13,8 +14,9 @@ const pageStreamsMax = 4;
 export function routeUiEvents(app: App, services: Services): void {
   const open = new Map<string, number>();
   app.get("/ui/events", (context) => {
-    // Tests call the app without a socket.
-    const address = context.env?.remoteAddress ?? "";
+    // Behind a gateway all visitors have its address. Tests call the app without a socket.
+    const visitor = readWord(context.req.raw.headers, services.config.token)?.client;
+    const address = visitor ?? context.env?.remoteAddress ?? "";
     const streams = open.get(address) ?? 0;
     if (streams >= pageStreamsMax) {
       return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });

@@ -45,9 +45,9 @@ export function routePages(app: App, ui: Ui): void {
   });
   app.get("/ui/nodes", ({ req }) =>
     page(ui, req.raw, (frame) => (
-      NodesPage({ view: views.pool(), frame, canInvite: services.invite !== undefined })
+      NodesPage({ view: views.pool(req.raw), frame, canInvite: services.invite !== undefined })
     )));
-  app.get("/ui/part/nodes", ({ req }) => part(req.raw, NodesPart({ view: views.pool() })));
+  app.get("/ui/part/nodes", ({ req }) => part(req.raw, NodesPart({ view: views.pool(req.raw) })));
   app.get("/ui/files", ({ req }) =>
     page(ui, req.raw, async (frame) => (
       FilesPage({ view: await files.list(req.raw), frame })

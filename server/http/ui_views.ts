@@ -5,6 +5,7 @@ import type { FrameView, PageName, Theme } from "../../web/pages/frame.tsx";
 import type { PoolEvent, PoolView } from "../../web/pages/pool_view.ts";
 import { signOf } from "../../web/charts/glyph.ts";
 import type { SentEvent } from "./event_hub.ts";
+import { readWord } from "./gateway_word.ts";
 import type { Services } from "./services.ts";
 import { assetAddresses } from "./static_files.ts";
 import { createRingReader, type RingReader } from "./ui_ring.ts";
@@ -18,7 +19,8 @@ export const themeCookie = "skyring-theme";
 
 export interface Views {
   readonly ring: RingReader | undefined;
-  pool(): PoolView;
+  /** The pool; `request` tells by which way the page is seen. */
+  pool(request?: Request): PoolView;
   frame(request: Request): FrameView;
   /** Names of members by id, and which of them answer. */
   members(): ReadonlyMap<string, { readonly name: string; readonly answers: boolean }>;
@@ -35,7 +37,8 @@ export function createViews(services: Services): Views {
     [...services.nodes()].sort((left, right) => byName.compare(left.name, right.name));
   return {
     ring,
-    pool() {
+    pool(request) {
+      const word = request && readWord(request.headers, services.config.token);
       const status = services.status();
       const members = nodes();
       const now = services.now();
@@ -50,6 +53,7 @@ export function createViews(services: Services): Views {
         files: services.fileCount?.() ?? null,
         takesOrders: services.nodeActions !== undefined,
         heals: services.heal !== undefined,
+        cluster: word?.cluster ?? null,
       };
     },
     frame: (request) => frameOf(services, request),

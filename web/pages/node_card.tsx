@@ -8,6 +8,7 @@ import { keySample } from "../charts/key.ts";
 import { spark } from "../charts/spark.ts";
 import { formatRate } from "../../shared/base/units.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
+import { ClusterLink, ordersOf, processOf } from "./cluster.tsx";
 import { Ago, Glyph, Picture } from "./picture.tsx";
 import type { PoolView } from "./pool_view.ts";
 import { dashboardOf, percent, roundTrip, sizeOf, whole } from "./words.ts";
@@ -53,17 +54,22 @@ export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly
         <span>{percent(node.share)} of the ring</span>
         <span>version {node.version === "" ? "not told" : node.version}</span>
       </p>
-      {view.takesOrders && <Orders node={node} />}
+      {(view.takesOrders || view.cluster !== null) && <Orders node={node} view={view} />}
     </article>
   );
 }
 
 /** Each leads to a page that shows what would happen first. */
-export function Orders({ node }: { readonly node: NodeSnapshot }) {
+export function Orders({ node, view }: { readonly node: NodeSnapshot; readonly view: PoolView }) {
   const gone = node.state === "dead" || node.state === "left";
-  const orders = gone
-    ? [["forget", "Expel…"]] as const
-    : [["leave", "Leave…"], ["stop", "Stop…"], ["resize", "Resize…"]] as const;
+  const process = processOf(node, view);
+  const orders: (readonly [string, string])[] = [];
+  if (view.takesOrders && gone) orders.push(["forget", "Expel…"]);
+  else if (view.takesOrders) {
+    orders.push(["leave", "Leave…"], ["resize", "Resize…"]);
+    // A cluster's own stop also tells the supervisor that it was meant.
+    if (process === undefined) orders.push(["stop", "Stop…"]);
+  }
   return (
     <div class="acts acts-tight">
       {orders.map(([order, label]) => (
@@ -75,6 +81,8 @@ export function Orders({ node }: { readonly node: NodeSnapshot }) {
           {label}
         </a>
       ))}
+      {process !== undefined &&
+        ordersOf(process).map((order) => <ClusterLink order={order} name={process.name} />)}
     </div>
   );
 }

@@ -3,6 +3,7 @@
 import { bar } from "../charts/bar.ts";
 import { signOf, toneOf } from "../charts/glyph.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
+import { Processes } from "./cluster.tsx";
 import { Frame, type FrameView, Live } from "./frame.tsx";
 import { barOf, NodeCard, Orders, phaseWord } from "./node_card.tsx";
 import { Command, Glyph, Legend, Picture } from "./picture.tsx";
@@ -35,6 +36,7 @@ export function NodesPage(
     <Frame view={frame} title="Nodes" page="nodes">
       <main id="main" class="main on-page">
         <div class="asides">
+          {view.cluster !== null && <a class="btn" href="/ui/cluster?order=add">Add a node…</a>}
           {canInvite && <Invite token={invite} />}
           {view.heals && <Heal />}
         </div>
@@ -70,6 +72,7 @@ export function NodesPart({ view }: { readonly view: PoolView }) {
       {nodes.length > cardsMax
         ? <NodeRows view={view} />
         : <div class="cards">{nodes.map((node) => <NodeCard node={node} view={view} />)}</div>}
+      <Processes view={view} />
     </>
   );
 }
@@ -117,7 +120,7 @@ function NodeRows({ view }: { readonly view: PoolView }) {
             <th class="num hide-s">Held</th>
             <th class="num hide-s">Wanted</th>
             <th class="num hide-s">Round trip</th>
-            {view.takesOrders && (
+            {(view.takesOrders || view.cluster !== null) && (
               <th class="hide-s">
                 <span class="sr">Actions</span>
               </th>
@@ -151,9 +154,9 @@ function NodeRow({ node, view }: { readonly node: NodeSnapshot; readonly view: P
       <td class="num hide-s">{whole(node.blocks.held)}</td>
       <td class="num hide-s">{whole(node.blocks.wanted)}</td>
       <td class="num hide-s">{roundTrip(node.roundTripMs)}</td>
-      {view.takesOrders && (
+      {(view.takesOrders || view.cluster !== null) && (
         <td class="hide-s">
-          <Orders node={node} />
+          <Orders node={node} view={view} />
         </td>
       )}
     </tr>

@@ -122,7 +122,13 @@ function SizeForm({ view }: { readonly view: OrderView }) {
   );
 }
 
-function Plan({ view, plan }: { readonly view: OrderView; readonly plan: MovePlan }) {
+/** What would move, what is at risk, and the pool before and after. */
+export function Plan(
+  { view, plan }: {
+    readonly view: Pick<OrderView, "kind" | "node" | "ring" | "replicas" | "size">;
+    readonly plan: MovePlan;
+  },
+) {
   const { kind, node, ring: shape } = view;
   const due = Math.min(view.replicas, Math.max(1, plan.remaining));
   return (
@@ -163,7 +169,12 @@ function Plan({ view, plan }: { readonly view: OrderView; readonly plan: MovePla
   );
 }
 
-function BeforeAfter({ view, shape }: { readonly view: OrderView; readonly shape: RingView }) {
+function BeforeAfter(
+  { view, shape }: {
+    readonly view: Pick<OrderView, "kind" | "node" | "size">;
+    readonly shape: RingView;
+  },
+) {
   const { node, kind, size } = view;
   const grows = (parseSize(size) ?? node.capacity) / Math.max(1, node.capacity);
   const after = kind === "resize"

@@ -18,6 +18,22 @@ export interface PoolView {
   /** Whether nodes can be told to leave, stop or resize from here; and the pool to heal. */
   readonly takesOrders: boolean;
   readonly heals: boolean;
+  /** The processes behind the gateway of a cluster; null when the page came another way. */
+  readonly cluster: ClusterView | null;
+}
+
+/** The processes that a cluster supervises. */
+export interface ClusterView {
+  readonly processes: readonly ClusterProcess[];
+  /** Why the last order to one was refused. */
+  readonly refusal: string | null;
+}
+
+/** One supervised process; `waiting` is between two runs. */
+export interface ClusterProcess {
+  readonly name: string;
+  readonly state: "running" | "paused" | "waiting" | "ended";
+  readonly port: number;
 }
 
 /** The ring with slots grouped by their first owner. */

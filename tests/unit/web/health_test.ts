@@ -21,6 +21,7 @@ function view(rest: Partial<PoolView> = {}): PoolView {
     files: null,
     takesOrders: false,
     heals: false,
+    cluster: null,
     ...rest,
   };
 }
