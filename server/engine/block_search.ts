@@ -4,7 +4,7 @@
 
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { haveCidsMax } from "../../shared/base/limits.ts";
-import type { BlockExchange } from "../net/block_exchange.ts";
+import type { BlockExchange } from "../../web/peer/block_exchange.ts";
 import { type RingView, usableRemotes } from "./place.ts";
 import { untilAborted } from "./until_aborted.ts";
 

@@ -5,7 +5,7 @@
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { haveCidsMax } from "../../shared/base/limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
-import type { BlockExchange } from "../net/block_exchange.ts";
+import type { BlockExchange } from "../../web/peer/block_exchange.ts";
 import { type RingView, usableRemotes } from "./place.ts";
 
 export interface CopyCountPorts {

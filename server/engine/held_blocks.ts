@@ -9,7 +9,7 @@ import type { BlockStore, HeldBlock } from "../../shared/block/block_store.ts";
 import { placement } from "../../shared/ring/placement.ts";
 import type { Member } from "../../shared/ring/roster.ts";
 import { slotOfCid } from "../../shared/ring/slot.ts";
-import type { BlockExchange } from "../net/block_exchange.ts";
+import type { BlockExchange } from "../../web/peer/block_exchange.ts";
 import { holdersOf } from "./copy_count.ts";
 import type { RingView } from "./place.ts";
 

@@ -11,7 +11,7 @@
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { pauseMs, pushBehindMs, pushStallMs, putsPerPeerMax } from "../../shared/base/limits.ts";
 import type { BlockKind, BlockStore } from "../../shared/block/block_store.ts";
-import type { BlockExchange } from "../net/block_exchange.ts";
+import type { BlockExchange } from "../../web/peer/block_exchange.ts";
 import type { Clock } from "./clock.ts";
 import { untilAborted } from "./until_aborted.ts";
 

@@ -19,7 +19,7 @@ import {
 import type { BlockStore } from "../../shared/block/block_store.ts";
 import { Budget } from "../../shared/repair/budget.ts";
 import { fastestSource, rarestFirst, type Sourced } from "../../shared/repair/plan.ts";
-import type { BlockExchange } from "../net/block_exchange.ts";
+import type { BlockExchange } from "../../web/peer/block_exchange.ts";
 import type { Activity } from "./activity.ts";
 import type { Clock } from "./clock.ts";
 import { holdersOf } from "./copy_count.ts";

@@ -8,7 +8,7 @@ import { parseCid } from "../../shared/block/cid.ts";
 import type { CatalogEntry } from "../../shared/record/catalog_entry.ts";
 import { SlotHolds } from "../../shared/repair/trim_rule.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
-import type { BlockExchange } from "../net/block_exchange.ts";
+import type { BlockExchange } from "../../web/peer/block_exchange.ts";
 import type { Channel } from "../net/network.ts";
 import type { Activity } from "./activity.ts";
 import type { Catalog } from "./catalog.ts";

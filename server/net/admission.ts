@@ -16,15 +16,13 @@ import {
   strangersMax,
 } from "../../shared/base/limits.ts";
 import { admissionProtocol, type RefusalReason, type Ticket } from "../../shared/wire/admission.ts";
-import {
-  acceptExchange,
-  dialExchange,
-  type ExchangeContext,
-  type ExchangeOutcome,
-} from "./admission_exchange.ts";
-import type { GroupKeys } from "./group_keys.ts";
-import { createMailbox } from "./mailbox.ts";
-import type { PeerEvent, PeerRole } from "./network.ts";
+import { type DialContext, dialExchange } from "../../web/peer/admission_dial.ts";
+import type { ExchangeOutcome } from "../../web/peer/admission_words.ts";
+import type { PeerRole } from "../../web/peer/caller.ts";
+import { createMailbox } from "../../web/peer/mailbox.ts";
+import { type AcceptContext, acceptExchange } from "./admission_accept.ts";
+import { equalInConstantTime, type GroupKeys } from "./group_keys.ts";
+import type { PeerEvent } from "./network.ts";
 
 /** What a connection has been found to be. */
 export type Standing =
@@ -216,9 +214,11 @@ class AdmissionDriver implements Admission {
     return false;
   }
 
-  #contextOf(connection: Connection): ExchangeContext {
+  #contextOf(connection: Connection): AcceptContext & DialContext {
     return {
       ...this.#options,
+      ...this.#options.keys,
+      equal: equalInConstantTime,
       remoteId: peerOf(connection),
       loopback: this.#options.isLoopback(connection.remoteAddr),
       isCopied: (bootId) => this.#isCopied(connection, bootId),
@@ -243,7 +243,11 @@ class AdmissionDriver implements Admission {
     this.#turnAway(connection, { reason, by });
   }
 
-  async #converse(stream: Stream, connection: Connection, side: typeof dialExchange) {
+  async #converse(
+    stream: Stream,
+    connection: Connection,
+    side: typeof acceptExchange | typeof dialExchange,
+  ) {
     const entry = this.#track(connection);
     entry.asked = true;
     const mail = createMailbox(stream, {

@@ -6,19 +6,21 @@ import type { Stream } from "@libp2p/interface";
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { creditWindowBytes, strangerBytesPerSecondMax } from "../../shared/base/limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
-import { type Answer, BlockAsker } from "./block_asker.ts";
+import { type Answer, BlockAsker } from "../../web/peer/block_asker.ts";
 import type {
   BlockExchange,
   ExchangeOptions,
   OfferOutcome,
   WantOutcome,
-} from "./block_exchange.ts";
-import { serveBlocks } from "./block_server.ts";
+} from "../../web/peer/block_exchange.ts";
+import { serveBlocks } from "../../web/peer/block_server.ts";
+import type { Caller } from "../../web/peer/caller.ts";
+import type { Link } from "../../web/peer/link.ts";
+import { PeerRating } from "../../web/peer/peer_rating.ts";
 import { channelProtocol } from "./channel.ts";
-import type { Link } from "./link.ts";
 import { createPeerLinks, type PeerLinks } from "./peer_links.ts";
-import { PeerRating } from "./peer_rating.ts";
-import type { Caller, StreamPort } from "./stream_port.ts";
+import { startNodeHash } from "./node_hash.ts";
+import type { StreamPort } from "./stream_port.ts";
 
 const streamsPerConnectionMax = 2;
 /** Peers whose wrong bytes are remembered, the newest. */
@@ -65,6 +67,7 @@ class Exchange implements BlockDriver {
         new BlockAsker(stream, {
           peer,
           windowBytes: creditWindowBytes,
+          startHash: startNodeHash,
           onLie: (liar) => this.#noteLie(liar),
         }),
     });
@@ -144,6 +147,7 @@ class Exchange implements BlockDriver {
     const link = serveBlocks(stream, {
       caller,
       store: this.#options.store,
+      startHash: startNodeHash,
       pace: paceOf(caller),
       onFailure: this.#options.onFailure ?? (() => undefined),
       onLie: () => this.#noteLie(caller.id),

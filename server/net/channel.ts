@@ -10,10 +10,11 @@ import { assert } from "../../shared/base/assert.ts";
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { NodeId } from "../../shared/base/ids.ts";
 import { createFrameGatherer, encodeFrame, type Frame } from "../../shared/wire/frame.ts";
-import { createLink, type Link } from "./link.ts";
+import type { Caller } from "../../web/peer/caller.ts";
+import { createLink, type Link } from "../../web/peer/link.ts";
 import type { Channel, ChannelHandler, ChannelLimits, RequestOptions } from "./network.ts";
 import { createPeerLinks } from "./peer_links.ts";
-import type { Caller, StreamPort } from "./stream_port.ts";
+import type { StreamPort } from "./stream_port.ts";
 
 const frameKind = { request: 1, reply: 2, notify: 3, failed: 4 } as const;
 /** Two generations of a stream while one is being replaced. */

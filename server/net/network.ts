@@ -2,9 +2,7 @@
 // libp2p itself. Peers here are admitted peers; strangers never reach a channel.
 
 import type { NodeId } from "../../shared/base/ids.ts";
-
-/** What an admitted peer may do (ARCHITECTURE.md). */
-export type PeerRole = "member" | "tab";
+import type { PeerRole } from "../../web/peer/caller.ts";
 
 /**
  * One message protocol, `/skyring/<group>/<name>/1.0.0`, over one long-lived stream per peer and

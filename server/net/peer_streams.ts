@@ -8,7 +8,8 @@ import { asNodeId, type NodeId } from "../../shared/base/ids.ts";
 import { dialOrder } from "./address.ts";
 import type { Admission, Standing } from "./admission.ts";
 import type { PeerEvent } from "./network.ts";
-import type { AcceptOptions, Caller, StreamPort } from "./stream_port.ts";
+import type { Caller } from "../../web/peer/caller.ts";
+import type { AcceptOptions, StreamPort } from "./stream_port.ts";
 
 interface Accepted {
   readonly protocol: string;

@@ -3,7 +3,8 @@
 
 import type { Stream } from "@libp2p/interface";
 import type { NodeId } from "../../shared/base/ids.ts";
-import type { PeerEvent, PeerRole } from "./network.ts";
+import type { Caller, PeerRole } from "../../web/peer/caller.ts";
+import type { PeerEvent } from "./network.ts";
 
 export interface AcceptOptions {
   /** Roles that may open this protocol. */
@@ -11,12 +12,6 @@ export interface AcceptOptions {
   /** Whether strangers may too (only ever under `public`). */
   readonly strangers: boolean;
   readonly streamsPerConnectionMax: number;
-}
-
-/** A peer that opened a stream to us. */
-export interface Caller {
-  readonly id: NodeId;
-  readonly role: PeerRole | "stranger";
 }
 
 export interface StreamPort {

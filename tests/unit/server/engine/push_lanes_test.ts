@@ -5,7 +5,7 @@ import { asNodeId, type NodeId } from "../../../../shared/base/ids.ts";
 import { cidOfDigest } from "../../../../shared/block/cid.ts";
 import { createMemoryStore } from "../../../../shared/block/memory_store.ts";
 import { type Flight, PushLanes } from "../../../../server/engine/push_lanes.ts";
-import type { BlockExchange, OfferOutcome } from "../../../../server/net/block_exchange.ts";
+import type { BlockExchange, OfferOutcome } from "../../../../web/peer/block_exchange.ts";
 
 const [self, one, other] = ["self", "one", "other"].map(asNodeId) as [NodeId, NodeId, NodeId];
 

@@ -11,7 +11,7 @@ import { placement } from "../../../../shared/ring/placement.ts";
 import type { Clock } from "../../../../server/engine/clock.ts";
 import type { FetchPorts } from "../../../../server/engine/block_fetcher.ts";
 import type { PushPorts } from "../../../../server/engine/push.ts";
-import type { BlockExchange, ExchangeOptions } from "../../../../server/net/block_exchange.ts";
+import type { BlockExchange, ExchangeOptions } from "../../../../web/peer/block_exchange.ts";
 
 const GiB = 1024 ** 3;
 

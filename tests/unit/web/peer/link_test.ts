@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { streamPair } from "@libp2p/utils";
 import { createFrameGatherer, encodeFrame, type Frame } from "../../../../shared/wire/frame.ts";
-import { createLink } from "../../../../server/net/link.ts";
-import { until } from "./test_hosts.ts";
+import { createLink } from "../../../../web/peer/link.ts";
+import { until } from "../../server/net/test_hosts.ts";
 
 async function makePair(options: { queueMax?: number; deadlineMs?: number } = {}) {
   const [near, far] = await streamPair();

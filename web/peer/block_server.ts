@@ -29,9 +29,10 @@ import {
   type StoredOutcome,
 } from "../../shared/wire/block_message.ts";
 import { encodeFrame, encodeFrameHeader, type FrameHeader } from "../../shared/wire/frame.ts";
+import type { StartHash } from "./block_hash.ts";
+import type { Caller } from "./caller.ts";
 import { createIncomingBlock, type IncomingBlock } from "./incoming_block.ts";
 import { createLink, type Link } from "./link.ts";
-import type { Caller } from "./stream_port.ts";
 
 /** Smallest and largest payload of each kind of ask. */
 const askPayloads: ReadonlyMap<number, readonly [number, number]> = new Map([
@@ -46,6 +47,7 @@ const creditMax = 64 * creditWindowBytes;
 export interface BlockServerOptions {
   readonly caller: Caller;
   readonly store: BlockStore;
+  readonly startHash: StartHash;
   /** Waits until this caller may be sent so many bytes; members never wait. */
   readonly pace: (bytes: number) => Promise<void>;
   readonly onFailure: (error: unknown) => void;
@@ -241,6 +243,7 @@ class BlockServer {
     put.block ??= createIncomingBlock({
       bytes: put.header.payloadBytes - putHeaderBytes,
       digest: said.digest,
+      startHash: this.#options.startHash,
     });
     if (bytes.length > headBytes) put.block.add(bytes.subarray(headBytes));
     return true;

@@ -23,6 +23,7 @@ import {
   putHeaderBytes,
 } from "../../shared/wire/block_message.ts";
 import { encodeFrame, encodeFrameHeader, type FrameHeader } from "../../shared/wire/frame.ts";
+import type { StartHash } from "./block_hash.ts";
 import { createIncomingBlock, type IncomingBlock } from "./incoming_block.ts";
 import { createLink, type Link } from "./link.ts";
 
@@ -75,6 +76,7 @@ export class BlockAsker {
   readonly #windowBytes: number;
   readonly #onLie: (peer: NodeId) => void;
   readonly #peer: NodeId;
+  readonly #startHash: StartHash;
   #nextId = 1;
   #putCredit = 0;
   /** Block bytes that the peer may still send, and those taken since the last grant. */
@@ -85,9 +87,11 @@ export class BlockAsker {
   constructor(stream: Stream, options: {
     readonly peer: NodeId;
     readonly windowBytes: number;
+    readonly startHash: StartHash;
     readonly onLie: (peer: NodeId) => void;
   }) {
     this.#peer = options.peer;
+    this.#startHash = options.startHash;
     this.#windowBytes = options.windowBytes;
     this.#granted = options.windowBytes;
     this.#onLie = options.onLie;
@@ -231,7 +235,11 @@ export class BlockAsker {
       small: isBlock ? undefined : new Uint8Array(header.payloadBytes),
       // Of a want that was given up the bytes are read past, not kept.
       block: isBlock && ask?.want !== undefined
-        ? createIncomingBlock({ bytes: header.payloadBytes, digest: digestOf(ask.want) })
+        ? createIncomingBlock({
+          bytes: header.payloadBytes,
+          digest: digestOf(ask.want),
+          startHash: this.#startHash,
+        })
         : undefined,
     };
     return true;

@@ -1,0 +1,81 @@
+// The side of the admission exchange that was dialled, over a mailbox (messages:
+// shared/wire/admission.ts; the dialler's side: web/peer/admission_dial.ts).
+
+import {
+  encodeAdmission,
+  judgeTicket,
+  nonceBytes,
+  proofOf,
+  type Ticket,
+  type Transcript,
+} from "../../shared/wire/admission.ts";
+import type { DialContext } from "../../web/peer/admission_dial.ts";
+import {
+  ended,
+  type ExchangeOutcome,
+  hear,
+  type Judged,
+  judgeProofs,
+  refuse,
+  refused,
+} from "../../web/peer/admission_words.ts";
+import type { Mailbox } from "../../web/peer/mailbox.ts";
+
+/** What the dialled side knows before a word is said. */
+export interface AcceptContext extends Omit<DialContext, "ticket"> {
+  /** Keys that tickets are made with; never none. */
+  readonly tickets: readonly Uint8Array[];
+  readonly now: () => number;
+  /** A last word before a proven peer is let in, on connections held. */
+  readonly hasRoom: () => boolean;
+}
+
+/** The side that was dialled. Never throws for the peer's fault. */
+export async function acceptExchange(
+  mail: Mailbox,
+  context: AcceptContext,
+): Promise<ExchangeOutcome> {
+  const hello = await hear(mail, "hello");
+  if (!hello.ok) return ended(mail, hello);
+  const { proofs } = context;
+  if (proofs.length === 0 && !context.loopback) return refuse(mail, "not_loopback");
+  const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
+  mail.send(encodeAdmission({ t: "challenge", nonce, boot: context.bootId }));
+  const proof = await hear(mail, "proof");
+  if (!proof.ok) return ended(mail, proof);
+  const transcript: Transcript = {
+    group: context.group,
+    role: hello.message.role,
+    diallerId: context.remoteId,
+    acceptorId: context.selfId,
+    diallerNonce: hello.message.nonce,
+    acceptorNonce: nonce,
+    diallerBoot: hello.message.boot,
+    acceptorBoot: context.bootId,
+  };
+  const judged = hello.message.role === "member"
+    ? judgeProofs(transcript, { ...context, macs: proof.message.macs, side: "dialler" })
+    : judgeTab(hello.message.ticket, context);
+  if (!judged.ok) return refuse(mail, judged.reason);
+  const macs = judged.key === undefined
+    ? []
+    : [proofOf(transcript, { key: judged.key, side: "acceptor" })];
+  if (await context.isCopied(hello.message.boot)) return refuse(mail, "copied_identity", macs);
+  if (!context.hasRoom()) return refuse(mail, "too_many_connections");
+  mail.send(encodeAdmission({ t: "welcome", macs }));
+  const done = await hear(mail, "done");
+  if (!done.ok) return ended(mail, done);
+  return { ok: true, role: hello.message.role, bootId: hello.message.boot };
+}
+
+function judgeTab(ticket: Ticket | undefined, context: AcceptContext): Judged {
+  if (ticket === undefined) return refused("bad_ticket");
+  const verdict = judgeTicket(ticket, {
+    keys: context.tickets,
+    group: context.group,
+    peerId: context.remoteId,
+    now: context.now(),
+    equal: context.equal,
+  });
+  return verdict === "good" ? { ok: true, key: undefined } : refused(verdict);
+}

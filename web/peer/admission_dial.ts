@@ -1,0 +1,82 @@
+// The dialler's side of the admission exchange, of a node (it proves a secret) and of a tab (it
+// shows a ticket). The dialler proves first, so that a scanner of ports learns nothing.
+
+import {
+  encodeAdmission,
+  type Equal,
+  nonceBytes,
+  proofOf,
+  type Ticket,
+  type Transcript,
+} from "../../shared/wire/admission.ts";
+import { ended, type ExchangeOutcome, hear, judgeProofs, refuse } from "./admission_words.ts";
+import type { PeerRole } from "./caller.ts";
+import type { Mailbox } from "./mailbox.ts";
+
+/** What the side that dials knows before a word is said. */
+export interface DialContext {
+  readonly group: string;
+  readonly selfId: string;
+  readonly remoteId: string;
+  readonly bootId: string;
+  /** Keys of the group's secrets, newest first; none without a secret, and none in a tab. */
+  readonly proofs: readonly Uint8Array[];
+  readonly equal: Equal;
+  /** Whether the remote address can only be this machine. */
+  readonly loopback: boolean;
+  /** A permit instead of a secret: this side is a tab. */
+  readonly ticket?: Ticket;
+  /** Whether the peer id is connected, and answers, under another boot id. */
+  readonly isCopied: (bootId: string) => Promise<boolean>;
+}
+
+/** The side that dialled. Never throws for the peer's fault. */
+export async function dialExchange(
+  mail: Mailbox,
+  context: DialContext,
+): Promise<ExchangeOutcome> {
+  const { proofs } = context;
+  if (proofs.length === 0 && context.ticket === undefined && !context.loopback) {
+    return refuse(mail, "not_loopback");
+  }
+  const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
+  const role: PeerRole = context.ticket === undefined ? "member" : "tab";
+  mail.send(encodeAdmission({
+    t: "hello",
+    nonce,
+    boot: context.bootId,
+    role,
+    ...(context.ticket === undefined ? {} : { ticket: context.ticket }),
+  }));
+  const challenge = await hear(mail, "challenge");
+  if (!challenge.ok) return ended(mail, challenge);
+  const transcript: Transcript = {
+    group: context.group,
+    role,
+    diallerId: context.selfId,
+    acceptorId: context.remoteId,
+    diallerNonce: nonce,
+    acceptorNonce: challenge.message.nonce,
+    diallerBoot: context.bootId,
+    acceptorBoot: challenge.message.boot,
+  };
+  const macs = proofs.map((key) => proofOf(transcript, { key, side: "dialler" }));
+  mail.send(encodeAdmission({ t: "proof", macs }));
+  const welcome = await hear(mail, "welcome");
+  if (!welcome.ok) {
+    const proven = welcome.refused?.macs !== undefined &&
+      judgeProofs(transcript, { ...context, macs: welcome.refused.macs, side: "acceptor" }).ok;
+    return ended(mail, welcome, proven);
+  }
+  if (role === "member") {
+    const judged = judgeProofs(transcript, {
+      ...context,
+      macs: welcome.message.macs,
+      side: "acceptor",
+    });
+    if (!judged.ok) return refuse(mail, judged.reason);
+    if (await context.isCopied(challenge.message.boot)) return refuse(mail, "copied_identity");
+  }
+  mail.send(encodeAdmission({ t: "done" }));
+  return { ok: true, role: "member", bootId: challenge.message.boot };
+}
