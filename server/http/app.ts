@@ -23,6 +23,7 @@ import type { App } from "./routes.ts";
 import { routeRouting } from "./routing.ts";
 import { routeShares } from "./shares.ts";
 import type { Services } from "./services.ts";
+import { routeTabs } from "./tab_api.ts";
 import { routeUi } from "./ui.ts";
 
 /** The whole app over `services`; call `app.fetch(request, connection)`. @throws never */
@@ -48,6 +49,7 @@ export function createApp(services: Services): App {
   routeFiles(app, services);
   routeBlocks(app, services);
   routeShares(app, services);
+  routeTabs(app, services);
   routeEvents(app, services);
   routeIpfs(app, services);
   routeRouting(app, services);

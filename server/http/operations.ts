@@ -29,6 +29,21 @@ export const operations: readonly Operation[] = [
   get("/api/nodes", { summary: "The netmap", query: page, answers: json }),
   get("/api/nodes/:id", { summary: "One node by id or name", answers: json }),
   get("/api/peers", { summary: "Connections", query: page, answers: json }),
+  get("/api/tabs", { summary: "Connected tabs", query: page, answers: json }),
+  get("/api/tab/rare", {
+    summary: "Blocks held here with the fewest copies",
+    query: ["limit", "seed"],
+    answers: json,
+  }),
+  {
+    method: "POST",
+    route: "/api/tab/ticket",
+    path: "/api/tab/ticket",
+    summary: "Lets a tab's peer id in for a day",
+    takes: json,
+    answers: json,
+    statuses: [200],
+  },
   get("/api/workers", { summary: "Background loops", query: page, answers: json }),
   {
     method: "POST",

@@ -12,6 +12,7 @@ import type { PeerInfo } from "../net/network.ts";
 import type { HttpLog } from "./adapter.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { MetricFamily } from "./metrics_text.ts";
+import type { TabService } from "./tab_api.ts";
 
 /** What of the settings decides who may do what. */
 export interface HttpConfig {
@@ -91,6 +92,8 @@ export interface Services {
   readonly ready: () => Ready;
   readonly ring?: () => RingSnapshot;
   readonly peers?: () => readonly PeerInfo[];
+  /** What pages that seed need. */
+  readonly tabs?: TabService;
   readonly workers?: WorkerControl;
   /** A token with addresses and secret; null when the node has no secret to share. */
   readonly invite?: () => Promise<string>;

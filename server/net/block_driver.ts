@@ -1,11 +1,19 @@
 // The block protocol of one node: asks other peers on one link per peer, serves theirs. Engines
-// see only BlockExchange. Who may do what: members everything, tabs read and say what they hold,
-// strangers (only under `public`) want a few blocks slowly.
+// see only BlockExchange, and TabExchange for what members reach through one another's tabs. Who
+// may do what: members everything, tabs read and say what they hold, strangers (only under
+// `public`) want a few blocks slowly.
 
 import type { Stream } from "@libp2p/interface";
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { creditWindowBytes, strangerBytesPerSecondMax } from "../../shared/base/limits.ts";
+import {
+  tabAsksBurst,
+  tabAsksPerSecond,
+  tabCreditBytes,
+  tabReadBytesMax,
+} from "../../shared/base/tab_limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
+import { AskPace } from "../../web/peer/ask_pace.ts";
 import { type Answer, BlockAsker } from "../../web/peer/block_asker.ts";
 import type {
   BlockExchange,
@@ -13,10 +21,11 @@ import type {
   OfferOutcome,
   WantOutcome,
 } from "../../web/peer/block_exchange.ts";
-import { serveBlocks } from "../../web/peer/block_server.ts";
+import { serveBlocks, type TabCopies } from "../../web/peer/block_server.ts";
 import type { Caller } from "../../web/peer/caller.ts";
 import type { Link } from "../../web/peer/link.ts";
 import { PeerRating } from "../../web/peer/peer_rating.ts";
+import { ByteBudget } from "./byte_budget.ts";
 import { channelProtocol } from "./channel.ts";
 import { createPeerLinks, type PeerLinks } from "./peer_links.ts";
 import { startNodeHash } from "./node_hash.ts";
@@ -36,10 +45,26 @@ export interface BlockDriverOptions {
   readonly onFailure?: (error: unknown) => void;
   /** A peer sent bytes that do not match their CID. */
   readonly onLie?: (peer: NodeId) => void;
+  /** A peer broke the protocol; its stream was reset. */
+  readonly onFault?: (peer: NodeId, reason: string) => void;
+  /** What this node's tabs hold, for members that ask. */
+  readonly tabs?: TabCopies;
+}
+
+/** What other members reach through their tabs. No method throws for a peer's fault. */
+export interface TabExchange {
+  /** Which of these blocks tabs of the peer say that they hold. */
+  seek(
+    peer: NodeId,
+    cids: readonly Cid[],
+    options: ExchangeOptions,
+  ): ReturnType<BlockExchange["have"]>;
+  /** A block from the peer, or from one of its tabs through it. */
+  relay(peer: NodeId, cid: Cid, options: ExchangeOptions): Promise<WantOutcome>;
 }
 
 /** A block exchange and its end. Make it before the network starts. */
-export interface BlockDriver extends BlockExchange {
+export interface BlockDriver extends BlockExchange, TabExchange {
   /** Times that peers sent bytes that do not match their CID. */
   lies(): ReadonlyMap<NodeId, number>;
   stop(): void;
@@ -56,6 +81,9 @@ class Exchange implements BlockDriver {
   readonly #ratings = new Map<NodeId, PeerRating>();
   readonly #lies = new Map<NodeId, number>();
   readonly #servers = new Set<Link>();
+  /** Connected tabs, and how fast each may ask: over all its streams. */
+  readonly #tabs = new Map<NodeId, AskPace>();
+  readonly #tabReads = new ByteBudget(tabReadBytesMax);
 
   constructor(options: BlockDriverOptions) {
     this.#options = options;
@@ -66,19 +94,37 @@ class Exchange implements BlockDriver {
       attach: (peer, stream) =>
         new BlockAsker(stream, {
           peer,
-          windowBytes: creditWindowBytes,
+          windowBytes: this.#tabs.has(peer) ? tabCreditBytes : creditWindowBytes,
           startHash: startNodeHash,
           onLie: (liar) => this.#noteLie(liar),
+          onFault: (reason) => options.onFault?.(peer, reason),
         }),
     });
     options.streams.onPeer((event) => {
-      if (event.kind === "gone") this.#ratings.delete(event.id);
+      if (event.kind === "gone") {
+        this.#ratings.delete(event.id);
+        this.#tabs.delete(event.id);
+      } else if (event.kind === "admitted" && event.role === "tab") {
+        const pace = { perSecond: tabAsksPerSecond, burst: tabAsksBurst, now: performance.now() };
+        this.#tabs.set(event.id, new AskPace(pace));
+      }
     });
     options.streams.accept(protocol, {
       roles: ["member", "tab"],
       strangers: options.public,
       streamsPerConnectionMax,
     }, (stream, caller) => this.#serve(stream, caller));
+  }
+
+  /** Not rated: how fast a tab behind the peer is says nothing of the peer. */
+  async relay(peer: NodeId, cid: Cid, ask: ExchangeOptions): Promise<WantOutcome> {
+    const { timeoutMs, signal } = ask;
+    const answer = await withLink(
+      this.#links,
+      { peer, timeoutMs },
+      (link, leftMs) => link.want(cid, { timeoutMs: leftMs, signal, relay: true }),
+    );
+    return wantOutcome(answer);
   }
 
   async want(peer: NodeId, cid: Cid, ask: ExchangeOptions): Promise<WantOutcome> {
@@ -91,12 +137,11 @@ class Exchange implements BlockDriver {
       (link, timeoutMs) => link.want(cid, { timeoutMs, signal: ask.signal, onFirstByte }),
     );
     const endMs = performance.now();
-    const rating = this.#ratingOf(peer);
     if (answer.kind === "block") {
       const bytes = answer.bytes.length;
-      rating.add({ bytes, askedMs, firstByteMs: firstByteMs ?? endMs, endMs });
+      this.#ratingOf(peer).add({ bytes, askedMs, firstByteMs: firstByteMs ?? endMs, endMs });
     } else if (answer.kind === "timeout" || answer.kind === "bad_block") {
-      rating.penalize(endMs - askedMs);
+      this.#ratingOf(peer).penalize(endMs - askedMs);
     }
     return wantOutcome(answer);
   }
@@ -124,9 +169,21 @@ class Exchange implements BlockDriver {
       { peer, timeoutMs: ask.timeoutMs },
       (link, timeoutMs) => link.have({ cids, lease: ask.lease }, { timeoutMs, signal: ask.signal }),
     );
-    if (answer.kind === "held") return { ok: true, held: answer.held };
-    const known = answer.kind === "busy" || answer.kind === "timeout";
-    return { ok: false, code: known ? answer.kind : "unreachable" };
+    return haveOutcome(answer);
+  }
+
+  async seek(
+    peer: NodeId,
+    cids: readonly Cid[],
+    { timeoutMs, signal }: ExchangeOptions,
+  ): ReturnType<BlockExchange["have"]> {
+    const answer = await withLink(
+      this.#links,
+      { peer, timeoutMs },
+      (link, leftMs) =>
+        link.have({ cids, lease: false }, { timeoutMs: leftMs, signal, seek: true }),
+    );
+    return haveOutcome(answer);
   }
 
   rating(peer: NodeId): ReturnType<BlockExchange["rating"]> {
@@ -148,12 +205,27 @@ class Exchange implements BlockDriver {
       caller,
       store: this.#options.store,
       startHash: startNodeHash,
-      pace: paceOf(caller),
+      pace: this.#paceOf(caller),
+      askPace: this.#tabs.get(caller.id),
+      tabs: this.#options.tabs,
+      onFault: (reason) => this.#options.onFault?.(caller.id, reason),
       onFailure: this.#options.onFailure ?? (() => undefined),
       onLie: () => this.#noteLie(caller.id),
       onClosed: () => this.#servers.delete(link),
     });
     this.#servers.add(link);
+  }
+
+  /** Members are served as fast as they read, tabs out of one budget, a stranger at a fixed rate. */
+  #paceOf({ role }: Caller): (bytes: number) => Promise<() => void> {
+    switch (role) {
+      case "member":
+        return () => Promise.resolve(nothingHeld);
+      case "tab":
+        return (bytes) => this.#tabReads.take(bytes);
+      case "stranger":
+        return strangersPace();
+    }
   }
 
   #noteLie(peer: NodeId): void {
@@ -170,7 +242,8 @@ class Exchange implements BlockDriver {
 
   #ratingOf(peer: NodeId): PeerRating {
     const known = this.#ratings.get(peer) ?? new PeerRating();
-    this.#ratings.set(peer, known);
+    // Of a peer that is gone nothing is kept: tabs come under ever new ids.
+    if (this.#options.streams.reachable(peer)) this.#ratings.set(peer, known);
     return known;
   }
 }
@@ -213,14 +286,23 @@ function offerOutcome(answer: Answer): OfferOutcome {
   return { ok: false, code: "unreachable" };
 }
 
-/** Members and tabs are served as fast as they read, a stranger at a fixed rate. */
-function paceOf(caller: Caller): (bytes: number) => Promise<void> {
-  if (caller.role !== "stranger") return () => Promise.resolve();
+function haveOutcome(answer: Answer): Awaited<ReturnType<BlockExchange["have"]>> {
+  if (answer.kind === "held") return { ok: true, held: answer.held };
+  const known = answer.kind === "busy" || answer.kind === "timeout";
+  return { ok: false, code: known ? answer.kind : "unreachable" };
+}
+
+const nothingHeld = () => {};
+
+function strangersPace(): (bytes: number) => Promise<() => void> {
   let freeAtMs = 0;
   return (bytes) => {
     const nowMs = performance.now();
     const waitMs = Math.max(0, freeAtMs - nowMs);
     freeAtMs = nowMs + waitMs + bytes / strangerBytesPerSecondMax * 1_000;
-    return waitMs === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, waitMs));
+    return new Promise((resolve) => {
+      if (waitMs === 0) resolve(nothingHeld);
+      else setTimeout(() => resolve(nothingHeld), waitMs);
+    });
   };
 }

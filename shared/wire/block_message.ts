@@ -3,6 +3,8 @@
 //
 //   asks      want    cid                         have    lease u8 | cid ...
 //             put     block kind u8 | cid | bytes cancel  (the id of a want)
+//             seek    as have: which of these tabs of the answering node hold
+//             relay   as want: from here, or from a tab of the answering node
 //   answers   block   bytes                       absent, busy   (empty)
 //             held    bitmap, lowest bit first    stored  outcome u8
 //   both      credit  u32 bytes that may now be sent in block or put frames
@@ -22,6 +24,8 @@ export const blockFrame = {
   put: 3,
   cancel: 4,
   credit: 5,
+  seek: 6,
+  relay: 7,
   block: 16,
   absent: 17,
   busy: 18,

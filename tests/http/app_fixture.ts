@@ -5,7 +5,9 @@ import { createApp } from "../../server/http/app.ts";
 import { createEventHub } from "../../server/http/event_hub.ts";
 import type { App } from "../../server/http/routes.ts";
 import type { HttpConfig, Services } from "../../server/http/services.ts";
-import { asNodeId } from "../../shared/base/ids.ts";
+import { asCid, asNodeId } from "../../shared/base/ids.ts";
+import type { TabService } from "../../server/http/tab_api.ts";
+import { SkyringError } from "../../shared/base/errors.ts";
 import { createFakeActions, healLines } from "./fake_actions.ts";
 import { createMemoryPool, type MemoryPool } from "./memory_pool.ts";
 
@@ -44,6 +46,25 @@ export const status: StatusSnapshot = {
   rates: { bytesIn: 0, bytesOut: 0 },
   workers: [{ name: "scrub", state: "idle", progress: "", lastError: null, lastErrorAt: null }],
 };
+
+/** Tabs of the fixture: one peer is kept out, and there is one rare block. */
+export const fixtureTabs: TabService = {
+  max: 4,
+  ticket: (peer) => {
+    if (peer === keptOutPeer) throw new SkyringError("busy", "Cannot make ticket: kept out");
+    return { expiresAt: now + 1_000, mac: new Uint8Array(32).fill(1) };
+  },
+  rare: ({ limit, seed }) => {
+    const rows = [
+      { cid: asCid("bafkreih" + "a".repeat(51)), size: 5, copies: 1, wanted: 3 },
+      { cid: asCid("bafkreig" + "a".repeat(51)), size: seed, copies: 2, wanted: 3 },
+    ];
+    return Promise.resolve(rows.slice(0, limit));
+  },
+  addresses: () => ["/ip4/127.0.0.1/tcp/1/p2p/12D3KooWA", "/ip4/127.0.0.1/tcp/2/ws/p2p/12D3KooWA"],
+};
+/** A peer id that the fixture gives no ticket. */
+export const keptOutPeer = "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
 
 export interface Fixture {
   readonly app: App;
@@ -109,6 +130,7 @@ export function createFixture(
       pause: (name) => name === "scrub" && Boolean(paused.add(name)),
       resume: (name) => name === "scrub" && (paused.delete(name) || true),
     },
+    tabs: fixtureTabs,
     invite: () => Promise.resolve("skyring-invite"),
     wanted: () => ({ items: [], next: null }),
     holds: (cid) => pool.blockMap.has(cid),

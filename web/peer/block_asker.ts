@@ -37,6 +37,7 @@ export type Answer =
 /** What was asked. `expects` is the kind of a good answer. */
 interface Ask {
   readonly id: number;
+  /** CID of a want or relay. */
   readonly want: Uint8Array | undefined;
   readonly haveCount: number | undefined;
   readonly put: Put | undefined;
@@ -67,12 +68,16 @@ interface Arriving {
 
 const smallPayloadBytesMax = 1_024;
 const idCount = 2 ** 32;
+/** A peer that leaves more asks than this unanswered is no use, and may be making us remember. */
+const givenUpMax = 4 * exchangePendingMax;
 
 /** One stream's asks. Closes with its stream; not reusable. */
 export class BlockAsker {
   readonly #link: Link;
   readonly #asks = new Map<number, Ask>();
   readonly #puts: Ask[] = [];
+  /** Asks that nobody waits for any more; the peer still answers each, once. */
+  readonly #givenUp = new Set<number>();
   readonly #windowBytes: number;
   readonly #onLie: (peer: NodeId) => void;
   readonly #peer: NodeId;
@@ -89,6 +94,7 @@ export class BlockAsker {
     readonly windowBytes: number;
     readonly startHash: StartHash;
     readonly onLie: (peer: NodeId) => void;
+    readonly onFault?: (reason: string) => void;
   }) {
     this.#peer = options.peer;
     this.#startHash = options.startHash;
@@ -104,6 +110,7 @@ export class BlockAsker {
       payloadBytesMax: blockPayloadBytesMax,
       queueMax: 4 * exchangePendingMax,
       onClosed: () => this.#endAll(),
+      onFault: options.onFault,
     });
     this.#say(blockFrame.credit, 0, encodeCredit(options.windowBytes));
   }
@@ -121,21 +128,21 @@ export class BlockAsker {
     this.#link.close(reason);
   }
 
-  /** Asks for a block. Never rejects. */
-  want(cid: Cid, options: AskOptions): Promise<Answer> {
+  /** Asks for a block; with `relay` also from the peer's tabs. Never rejects. */
+  want(cid: Cid, options: AskOptions & { readonly relay?: boolean }): Promise<Answer> {
     const bytes = encodeCid(cid);
-    return this.#ask({ want: bytes }, options, (ask) => {
-      this.#say(blockFrame.want, ask.id, bytes);
-    });
+    const kind = options.relay ? blockFrame.relay : blockFrame.want;
+    return this.#ask({ want: bytes }, options, (ask) => this.#say(kind, ask.id, bytes));
   }
 
-  /** Asks which blocks the peer holds. Never rejects. */
+  /** Asks which blocks the peer holds; with `seek`, which its tabs do. Never rejects. */
   have(
     have: { readonly cids: readonly Cid[]; readonly lease: boolean },
-    options: AskOptions,
+    options: AskOptions & { readonly seek?: boolean },
   ): Promise<Answer> {
+    const kind = options.seek ? blockFrame.seek : blockFrame.have;
     return this.#ask({ haveCount: have.cids.length }, options, (ask) => {
-      this.#say(blockFrame.have, ask.id, encodeHave(have));
+      this.#say(kind, ask.id, encodeHave(have));
     });
   }
 
@@ -178,7 +185,7 @@ export class BlockAsker {
       },
     };
     this.#asks.set(id, ask);
-    if (options.signal?.aborted) giveUp();
+    if (options.signal?.aborted) ask.settle({ kind: "timeout" });
     else send(ask);
     return promise;
   }
@@ -188,8 +195,15 @@ export class BlockAsker {
     if (ask === undefined) return;
     const queued = this.#puts.indexOf(ask);
     if (queued >= 0) this.#puts.splice(queued, 1);
+    else this.#noteGivenUp(id);
     if (ask.want !== undefined) this.#say(blockFrame.cancel, id);
     ask.settle({ kind: "timeout" });
+  }
+
+  #noteGivenUp(id: number): void {
+    if (this.#arriving?.header.id === id) return; // its answer is being read already
+    this.#givenUp.add(id);
+    if (this.#givenUp.size > givenUpMax) this.close("asks are not being answered");
   }
 
   #endAll(): void {
@@ -223,6 +237,8 @@ export class BlockAsker {
   #begin(header: FrameHeader): boolean {
     const ask = this.#asks.get(header.id);
     const isBlock = header.kind === blockFrame.block;
+    const isAnswer = header.kind !== blockFrame.credit;
+    if (isAnswer && ask === undefined && !this.#givenUp.delete(header.id)) return false;
     if (isBlock) {
       this.#granted -= header.payloadBytes;
       if (header.payloadBytes > blockBytesMax || this.#granted < 0) return false;

@@ -3,7 +3,8 @@
 //
 // Bounded per peer: wants queued, reads in flight (a read counts until its block has been handed
 // to the stream), put bytes by the credit granted. Credit for blocks is the peer's: no block is
-// sent beyond it, so a peer that stops reading holds up nothing but its own queue.
+// sent beyond it, so a peer that stops reading holds up nothing but its own queue. Members may
+// also seek and relay, which asks this node's tabs (relay_queue.ts).
 
 import type { Stream } from "@libp2p/interface";
 import type { Cid } from "../../shared/base/ids.ts";
@@ -13,6 +14,7 @@ import {
   readsPerPeerMax,
   strangerReadsMax,
 } from "../../shared/base/limits.ts";
+import { seeksPerPeerMax, tabReadsMax } from "../../shared/base/tab_limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
 import {
   blockFrame,
@@ -29,10 +31,12 @@ import {
   type StoredOutcome,
 } from "../../shared/wire/block_message.ts";
 import { encodeFrame, encodeFrameHeader, type FrameHeader } from "../../shared/wire/frame.ts";
+import type { AskPace } from "./ask_pace.ts";
 import type { StartHash } from "./block_hash.ts";
 import type { Caller } from "./caller.ts";
 import { createIncomingBlock, type IncomingBlock } from "./incoming_block.ts";
 import { createLink, type Link } from "./link.ts";
+import { RelayQueue } from "./relay_queue.ts";
 
 /** Smallest and largest payload of each kind of ask. */
 const askPayloads: ReadonlyMap<number, readonly [number, number]> = new Map([
@@ -41,6 +45,8 @@ const askPayloads: ReadonlyMap<number, readonly [number, number]> = new Map([
   [blockFrame.put, [putHeaderBytes, blockPayloadBytesMax]],
   [blockFrame.cancel, [0, 0]],
   [blockFrame.credit, [4, 4]],
+  [blockFrame.seek, [1, 64 * 1024]],
+  [blockFrame.relay, [cidBytes, cidBytes]],
 ]);
 const creditMax = 64 * creditWindowBytes;
 
@@ -48,12 +54,28 @@ export interface BlockServerOptions {
   readonly caller: Caller;
   readonly store: BlockStore;
   readonly startHash: StartHash;
-  /** Waits until this caller may be sent so many bytes; members never wait. */
-  readonly pace: (bytes: number) => Promise<void>;
+  /**
+   * Waits until so many bytes may be read for this caller; members never wait. What it gives is
+   * called once the bytes were handed on, or never will be.
+   */
+  readonly pace: (bytes: number) => Promise<() => void>;
+  /** How fast the caller may ask; as it likes when not given. */
+  readonly askPace?: AskPace | undefined;
+  /** The tabs of this node, for members; who has none refuses to seek and relay. */
+  readonly tabs?: TabCopies | undefined;
   readonly onFailure: (error: unknown) => void;
   /** The peer sent bytes that are not what it said. */
   readonly onLie: () => void;
+  readonly onFault?: ((reason: string) => void) | undefined;
   readonly onClosed: () => void;
+}
+
+/** What tabs that are connected to this node hold. Neither method rejects. */
+export interface TabCopies {
+  /** Which of these some tab says that it holds, in the order of the CIDs. */
+  seek(cids: readonly Cid[]): Promise<readonly boolean[]>;
+  /** A block's bytes from a tab, matching its CID. */
+  relay(cid: Cid, signal: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 interface Want {
@@ -80,6 +102,10 @@ class BlockServer {
   readonly #readsMax: number;
   readonly #wants: Want[] = [];
   readonly #cancelled = new Set<number>();
+  readonly #relays: RelayQueue | undefined;
+  readonly #releases = new Set<() => void>();
+  #rest: ReturnType<typeof setTimeout> | undefined;
+  #seeking = 0;
   #credit = 0;
   #reading = 0;
   #asking = 0;
@@ -91,7 +117,10 @@ class BlockServer {
     this.#options = options;
     const { role } = options.caller;
     this.#mayStore = role === "member";
-    this.#readsMax = role === "stranger" ? strangerReadsMax : readsPerPeerMax;
+    this.#readsMax = readsMaxOf(role);
+    this.#relays = role === "member" && options.tabs !== undefined
+      ? this.#makeRelays(options.tabs)
+      : undefined;
     this.#putCredit = this.#mayStore ? creditWindowBytes : 0;
     this.#link = createLink(stream, {
       sink: {
@@ -101,10 +130,8 @@ class BlockServer {
       },
       payloadBytesMax: blockPayloadBytesMax,
       queueMax: 4 * exchangePendingMax,
-      onClosed: () => {
-        this.#wants.length = 0;
-        options.onClosed();
-      },
+      onClosed: () => this.#close(),
+      onFault: options.onFault,
     });
     if (this.#mayStore) this.#say(blockFrame.credit, 0, encodeCredit(creditWindowBytes));
   }
@@ -113,14 +140,49 @@ class BlockServer {
     return this.#link;
   }
 
+  #close(): void {
+    this.#wants.length = 0;
+    clearTimeout(this.#rest);
+    this.#relays?.close();
+    for (const release of this.#releases) release();
+    this.#releases.clear();
+    this.#options.onClosed();
+  }
+
+  #makeRelays(tabs: TabCopies): RelayQueue {
+    return new RelayQueue({
+      fetch: (cid, signal) => tabs.relay(cid, signal),
+      reserve: (bytes) => {
+        if (bytes > this.#credit) return false;
+        this.#credit -= bytes;
+        return true;
+      },
+      release: (bytes) => {
+        this.#credit += bytes;
+        this.#serveNext();
+      },
+      answer: (id, bytes, onSent) => {
+        if (bytes !== undefined && this.#sendBlock(id, bytes, onSent)) return;
+        this.#say(blockFrame.absent, id);
+        onSent();
+      },
+    });
+  }
+
+  #sendBlock(id: number, bytes: Uint8Array, onSent: () => void): boolean {
+    const header = encodeFrameHeader({ kind: blockFrame.block, id, payloadBytes: bytes.length });
+    return this.#link.send([header, bytes], onSent);
+  }
+
   #say(kind: number, id: number, payload: Uint8Array = new Uint8Array(0)): void {
     if (this.#link.send(encodeFrame({ kind, id, payload }))) return;
-    this.#link.close("answers are not being read");
+    this.#link.fail("answers are not being read");
   }
 
   #takeWant(id: number, payload: Uint8Array): boolean {
     const cid = decodeCid(payload);
     if (cid === undefined) return false;
+    this.#restAfter(1);
     if (this.#wants.length >= exchangePendingMax) this.#say(blockFrame.busy, id);
     else this.#wants.push({ id, cid });
     this.#serveNext();
@@ -147,24 +209,41 @@ class BlockServer {
     }
   }
 
+  #takeRelay(id: number, payload: Uint8Array): boolean {
+    const cid = decodeCid(payload);
+    if (cid === undefined || this.#relays === undefined) return false;
+    // Held here after all, it is as good as wanted.
+    if (this.#options.store.has(cid)) return this.#takeWant(id, payload);
+    if (!this.#relays.add(id, cid)) this.#say(blockFrame.busy, id);
+    return true;
+  }
+
+  /** Reads nothing more until the asks so far are paid for. */
+  #restAfter(asks: number): void {
+    const waitMs = this.#options.askPace?.take(asks, performance.now()) ?? 0;
+    if (waitMs === 0) return;
+    this.#link.pause();
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => this.#link.resume(), waitMs);
+  }
+
   async #serve(want: Want, reserved: number): Promise<void> {
     let sent = false;
+    let release = () => {};
     const finish = () => {
       this.#reading -= 1;
+      this.#releases.delete(release);
+      release();
       this.#serveNext();
     };
     try {
-      await this.#options.pace(reserved);
+      release = await this.#options.pace(reserved);
+      if (!this.#link.open) return;
+      this.#releases.add(release);
       const bytes = await this.#options.store.get(want.cid);
       this.#credit += reserved - (bytes?.length ?? 0);
       if (bytes === undefined) return this.#say(blockFrame.absent, want.id);
-      const { id } = want;
-      const header = encodeFrameHeader({
-        kind: blockFrame.block,
-        id,
-        payloadBytes: bytes.length,
-      });
-      sent = this.#link.send([header, bytes], finish);
+      sent = this.#sendBlock(want.id, bytes, finish);
     } catch (error) {
       // The store reports its own trouble to its owner; to the peer the block is not here.
       this.#credit += reserved;
@@ -177,7 +256,8 @@ class BlockServer {
 
   async #answerHave(id: number, payload: Uint8Array): Promise<void> {
     const have = decodeHave(payload);
-    if (have === undefined) return this.#link.close("malformed have");
+    if (have === undefined) return this.#link.fail("malformed have");
+    this.#restAfter(have.cids.length);
     if (this.#asking >= readsPerPeerMax) return this.#say(blockFrame.busy, id);
     this.#asking += 1;
     try {
@@ -193,6 +273,17 @@ class BlockServer {
     } finally {
       this.#asking -= 1;
     }
+  }
+
+  async #answerSeek(id: number, payload: Uint8Array): Promise<void> {
+    const sought = decodeHave(payload);
+    const { tabs } = this.#options;
+    if (sought === undefined || tabs === undefined) return this.#link.fail("malformed seek");
+    if (this.#seeking >= seeksPerPeerMax) return this.#say(blockFrame.busy, id);
+    this.#seeking += 1;
+    const held = await tabs.seek(sought.cids);
+    this.#seeking -= 1;
+    this.#say(blockFrame.held, id, encodeHeld(held));
   }
 
   /** Stores a verified block, then acknowledges it and gives its credit back. */
@@ -225,11 +316,13 @@ class BlockServer {
   #takeCredit(payload: Uint8Array): boolean {
     this.#credit = Math.min(creditMax, this.#credit + (decodeCredit(payload) ?? 0));
     this.#serveNext();
+    this.#relays?.next();
     return true;
   }
 
   #takeCancel(id: number): boolean {
     if (this.#wants.some((want) => want.id === id)) this.#cancelled.add(id);
+    this.#relays?.cancel(id);
     return true;
   }
 
@@ -253,6 +346,12 @@ class BlockServer {
     if (header.kind === blockFrame.want) return this.#takeWant(header.id, head);
     if (header.kind === blockFrame.credit) return this.#takeCredit(head);
     if (header.kind === blockFrame.cancel) return this.#takeCancel(header.id);
+    if (header.kind === blockFrame.relay) return this.#takeRelay(header.id, head);
+    if (header.kind === blockFrame.seek) {
+      if (this.#relays === undefined) return false;
+      void this.#answerSeek(header.id, head);
+      return true;
+    }
     void this.#answerHave(header.id, head);
     return true;
   }
@@ -280,5 +379,16 @@ class BlockServer {
     if (!this.#mayStore) return false;
     void this.#storePut(arriving);
     return true;
+  }
+}
+
+function readsMaxOf(role: Caller["role"]): number {
+  switch (role) {
+    case "member":
+      return readsPerPeerMax;
+    case "tab":
+      return tabReadsMax;
+    case "stranger":
+      return strangerReadsMax;
   }
 }

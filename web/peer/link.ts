@@ -25,6 +25,8 @@ export interface Link {
   resume(): void;
   /** Resets the stream. Idempotent; `onClosed` is called once, also when the peer closes. */
   close(reason: string): void;
+  /** Resets the stream because the peer broke the protocol: `onFault` is told first. */
+  fail(reason: string): void;
   readonly open: boolean;
   /** Frames queued and not yet handed to the stream. */
   readonly queued: number;
@@ -37,6 +39,8 @@ export interface LinkOptions {
   readonly queueMax: number;
   /** Told once, with what was wrong. */
   readonly onClosed: (reason: string) => void;
+  /** The peer sent what no honest peer sends, or left a frame unfinished. */
+  readonly onFault?: ((reason: string) => void) | undefined;
   readonly deadlineMs?: number;
 }
 
@@ -104,6 +108,12 @@ class StreamLink implements Link {
     this.#stream.abort(new Error(`Cannot keep stream: ${reason}`));
   }
 
+  fail(reason: string): void {
+    if (this.#closed) return;
+    this.#options.onFault?.(reason);
+    this.close(reason);
+  }
+
   #finish(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -122,7 +132,7 @@ class StreamLink implements Link {
       this.#timer = undefined;
       const stuck = this.#scanner.partial && this.#scanner.frames === seen;
       if (stuck && this.#stream.readStatus === "readable") {
-        return this.close("a frame did not end in time");
+        return this.fail("a frame did not end in time");
       }
       this.#watchPartial();
     }, this.#options.deadlineMs ?? frameDeadlineMs);
@@ -133,7 +143,7 @@ class StreamLink implements Link {
     for (const piece of pieces) {
       const fault = this.#scanner.push(piece);
       if (this.#closed) return;
-      if (fault !== undefined) return this.close(fault);
+      if (fault !== undefined) return this.fail(fault);
     }
     this.#watchPartial();
   };
