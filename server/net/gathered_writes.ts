@@ -21,9 +21,12 @@ interface SocketConnection {
   sendData(data: Uint8ArrayList): SendResult;
 }
 
-/** Makes a connection over a socket gather its writes; any other is left as it is. */
-export function gatherWrites(connection: object): void {
-  if (!isOverSocket(connection)) return;
+/**
+ * Makes a connection over a socket gather its writes. @returns false for any other connection,
+ * which is left as it is
+ */
+export function gatherWrites(connection: object): boolean {
+  if (!isOverSocket(connection)) return false;
   const { socket } = connection;
   let corked = false;
   const uncork = () => {
@@ -40,9 +43,11 @@ export function gatherWrites(connection: object): void {
     for (const piece of data) canSendMore = socket.write(piece);
     return { sentBytes: data.byteLength, canSendMore };
   };
+  return true;
 }
 
 function isOverSocket(connection: object): connection is SocketConnection {
-  return "socket" in connection && "sendData" in connection &&
-    typeof connection.sendData === "function";
+  if (!("socket" in connection && "sendData" in connection)) return false;
+  const { socket } = connection;
+  return typeof socket === "object" && socket !== null && "cork" in socket;
 }

@@ -10,6 +10,7 @@ import type {
   SecuredConnection,
 } from "@libp2p/interface";
 import { gatherWrites } from "./gathered_writes.ts";
+import { decryptLean } from "./lean_decrypt.ts";
 
 /** Our peer id was proven by the other side of a connection. */
 export interface SelfSighting {
@@ -28,6 +29,7 @@ export function watchedEncrypter(
     async (connection, secureOptions) => {
       gatherWrites(connection);
       const secured: SecuredConnection = await secure.call(encrypter, connection, secureOptions);
+      decryptLean(secured.connection);
       if (secured.remotePeer.equals(options.selfId)) {
         const address = (connection as MultiaddrConnection).remoteAddr?.toString() ?? "unknown";
         options.onSelf({ direction, address });
