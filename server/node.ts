@@ -6,10 +6,11 @@
 
 import { SkyringError } from "../shared/base/errors.ts";
 import { createPrng } from "../shared/base/prng.ts";
+import type { AgreementStatus } from "../shared/record/agreement_port.ts";
 import type { Roster } from "../shared/ring/roster.ts";
 import type { Config } from "./config.ts";
 import { startProviding } from "./engine/provide.ts";
-import { startRecordSweep } from "./engine/record_sweep.ts";
+import { type RecordSweep, startRecordSweep } from "./engine/record_sweep.ts";
 import { Workers } from "./engine/workers.ts";
 import { createEventHub, type EventHub } from "./http/event_hub.ts";
 import { lineAddress } from "./line/line_address.ts";
@@ -40,6 +41,8 @@ interface NodeParts extends NodeOptions {
   readonly events: EventHub;
   /** HTTP base URL once it listens. */
   readonly reach: { http: string | null; line: string | null };
+  /** The sweep over the registers once it runs. */
+  readonly sweeping: { records: RecordSweep | undefined };
   readonly fail: (error: unknown) => void;
 }
 
@@ -98,6 +101,7 @@ async function makeParts(
   const { config, seat, log } = options;
   const { disk, fail } = given;
   const reach: NodeParts["reach"] = { http: null, line: null };
+  const sweeping: NodeParts["sweeping"] = { records: undefined };
   const prng = createPrng(crypto.getRandomValues(new Int32Array(1))[0] ?? 1);
   const workers = new Workers((name, error) => log.warn("worker_failed", { name, error }));
   const network = await makeNetwork({ ...options, disk, prng, fail });
@@ -107,6 +111,7 @@ async function makeParts(
     assertWritable: () => assertWritable({ view, network, control }),
     assertClock: () => control.clock.assertRight(),
     writable: () => view.maintains() && !control.handingOff(),
+    quietMs: () => sweeping.records?.quietMs(),
   });
   const view = createNodeView({
     name: seat.name,
@@ -130,7 +135,7 @@ async function makeParts(
   const nodes = () => view.nodes();
   const control = makeControl({ ...faces, nodes, end: given.end });
   network.serve(makeApp({ ...faces, control, http: () => reach.http }));
-  return { ...faces, control, reach, fail };
+  return { ...faces, control, reach, sweeping, fail };
 }
 
 /** Starts everything; what must be stopped is pushed to `stopping` as it starts. */
@@ -186,16 +191,18 @@ async function startLine(parts: NodeParts, stopping: (() => unknown)[]): Promise
 }
 
 async function startLoops(parts: NodeParts): Promise<void> {
-  const { network: { host, netmap }, engines, workers, disk: { database }, config, view } = parts;
+  const { network: { host, netmap, agreement }, engines, workers, config, view } = parts;
+  const { database } = parts.disk;
   const { catalog, records } = engines;
   engines.mesh.start();
   await engines.sync.start();
   engines.inner.start();
   engines.repair.start();
-  startRecordSweep({
+  parts.sweeping.records = startRecordSweep({
     ...{ database, catalog, workers },
     ready: () => view.ready().ready,
-    settled: () => parts.network.agreement.status().aside === 0,
+    settledIn: () => settledIn(agreement.status()),
+    flushed: () => agreement.flushed(),
     read: (key) => records.read(key),
   });
   if (!config.public) return;
@@ -203,6 +210,11 @@ async function startLoops(parts: NodeParts): Promise<void> {
     ...{ catalog, workers, ring: netmap, now: Date.now },
     providers: host.providers,
   });
+}
+
+/** The epoch whose registers are all in their places here. */
+function settledIn({ roster, arriving, aside }: AgreementStatus): number | undefined {
+  return arriving === 0 && aside === 0 ? roster?.epoch : undefined;
 }
 
 /** What one part tells another. */
@@ -260,6 +272,10 @@ function refresh({ view, network, events, log }: NodeParts): void {
 function assertWritable(
   { view, network: { agreement }, control }: Pick<NodeParts, "view" | "network" | "control">,
 ): void {
+  if (agreement.stuck()) {
+    const text = "Cannot change files: the disk of this node has no room for its votes";
+    throw new SkyringError("metadata_full", text, { retriable: true });
+  }
   const may = view.writable();
   if (may.ready) return;
   const { readOnly, member } = agreement.status();

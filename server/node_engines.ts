@@ -6,7 +6,6 @@ import { recordMessageBytesMax, tombstoneAgeMs } from "../shared/base/limits.ts"
 import type { Prng } from "../shared/base/prng.ts";
 import type { BlockStore } from "../shared/block/block_store.ts";
 import type { Config } from "./config.ts";
-import { readComparedAt } from "./disk/catalog_table.ts";
 import { createVerifiedStore } from "./disk/verified_store.ts";
 import { Activity, countedPool } from "./engine/activity.ts";
 import { Catalog } from "./engine/catalog.ts";
@@ -46,6 +45,8 @@ export interface NodeEnginesOptions {
   readonly assertClock: () => void;
   /** The same as an answer: whether blocks may be moved and dropped. */
   readonly writable: () => boolean;
+  /** Age of the last quiet pass over this node's registers. */
+  readonly quietMs: () => number | undefined;
 }
 
 export interface NodeEngines {
@@ -109,7 +110,8 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
     ...{ store: watched, keepMs: config.keepMs, monotonic: () => performance.now() },
     channel: host.channel("repair", repairChannelLimits),
     roster: () => netmap.roster(),
-    comparedAt: () => isAlone(network) ? now() : readComparedAt(database) ?? 0,
+    compareWith: (peer, signal) => sync.compareWith(peer, signal),
+    quietMs: () => options.quietMs(),
     compare: () => sync.wake(),
     bytesPerSecond: config.repairRate ?? Infinity,
     synced: () => sync.synced,
@@ -120,6 +122,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
     ...{ ...ports, records, catalog },
     nodeName: options.seat.name,
     replicas: config.replicas,
+    ...{ keepMs: config.keepMs, now: Date.now },
     assertReadable: () => assertRoster(network),
     assertWritable: options.assertWritable,
     assertRoom: (contentLength) => assertRoom(options, contentLength ?? 0),

@@ -1,16 +1,11 @@
 // Runs the agreement machine of one node: its clock, its disk, its two channels, and promises for
 // those who read and change records. The machine decides everything; this file only carries:
 // inputs are taken one at a time, outputs leave through the outbox after what they rest on is
-// durable. Messages are notices, never requests: the machine asks again by itself.
+// durable. While its disk is full it is as if cut off: operations end, nothing is promised.
 
 import type { NodeId, Slot } from "../../shared/base/ids.ts";
 import { sha256Text } from "../../shared/base/hash.ts";
-import {
-  controlMessageBytesMax,
-  operationDeadlineMs,
-  recordMessageBytesMax,
-  slotCount,
-} from "../../shared/base/limits.ts";
+import { operationDeadlineMs, slotCount } from "../../shared/base/limits.ts";
 import { createPrng } from "../../shared/base/prng.ts";
 import { agreementSettings, createAgreement } from "../../shared/record/agreement.ts";
 import type {
@@ -32,16 +27,12 @@ import type { RecordKey, Stamp, Value } from "../../shared/record/value.ts";
 import { decidersOf } from "../../shared/ring/placement.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
 import { slotOfDigest } from "../../shared/ring/slot.ts";
-import { decodeRecordMessage, encodeRecordMessage } from "../../shared/wire/record_message.ts";
-import {
-  type DecodedMessage,
-  decodeRosterMessage,
-  encodeRosterMessage,
-} from "../../shared/wire/roster_message.ts";
+import type { DecodedMessage } from "../../shared/wire/roster_message.ts";
 import type { Database } from "../disk/database.ts";
 import { createRegisterTable } from "../disk/register_rows.ts";
 import { loadAgreement } from "../disk/roster_table.ts";
-import type { Channel, Network } from "../net/network.ts";
+import type { Network } from "../net/network.ts";
+import { openAgreementChannels } from "./agreement_channels.ts";
 import { createOutbox, type Released } from "./agreement_outbox.ts";
 
 /** What others believe of the members; asked about once a second. */
@@ -73,6 +64,8 @@ export interface AgreementDriverOptions {
   /** Seed of the pacing randomness. */
   readonly seed: number;
   readonly settings?: Partial<AgreementSettings>;
+  /** The disk has no room for what this node should promise; it is tried again. */
+  readonly onNoRoom?: () => void;
   /** A write failed: the node must stop. */
   readonly onFailed: (error: unknown) => void;
   /** A peer sent what is no message. */
@@ -113,6 +106,10 @@ export interface AgreementDriver {
   onRoster(listener: (roster: Roster) => void): void;
   /** Values that this node saw decided. */
   onDecided(listener: (key: RecordKey, value: Value) => void): void;
+  /** Whether this node can promise and decide nothing: its disk is full. */
+  stuck(): boolean;
+  /** Resolves when all that was decided or accepted here so far is durable and was sent. */
+  flushed(): Promise<void>;
   /** Ends operations (unknown, or nothing written), lets writes finish. Never rejects. */
   stop(): Promise<void>;
 }
@@ -144,7 +141,7 @@ class Driver implements AgreementDriver {
   readonly #options: AgreementDriverOptions;
   readonly #machine: Agreement;
   readonly #outbox: ReturnType<typeof createOutbox>;
-  readonly #channels: { readonly roster: Channel; readonly record: Channel };
+  readonly #sendTo: ReturnType<typeof openAgreementChannels>;
   readonly #inbox: AgreementInput[] = [];
   readonly #open = new Map<number, (outcome: Outcome) => void>();
   readonly #listing = new Map<number, (page: ListingPage | undefined) => void>();
@@ -172,15 +169,13 @@ class Driver implements AgreementDriver {
       database,
       table,
       release: (output) => this.#release(output),
+      noRoom: () => {
+        this.#endOperations(); // results would wait for room behind what was refused
+        options.onNoRoom?.();
+      },
       failed: (error) => this.#fail(error),
     });
-    const limits = { concurrencyMax: 64, queueMax: 1_024, roles: ["member"] } as const;
-    this.#channels = {
-      roster: network.channel("roster", { ...limits, messageBytesMax: controlMessageBytesMax }),
-      record: network.channel("record", { ...limits, messageBytesMax: recordMessageBytesMax }),
-    };
-    this.#channels.roster.handle((from, bytes) => this.#receive(from, decodeRosterMessage(bytes)));
-    this.#channels.record.handle((from, bytes) => this.#receive(from, decodeRecordMessage(bytes)));
+    this.#sendTo = openAgreementChannels(network, (from, decoded) => this.#receive(from, decoded));
   }
 
   start(beginning: AgreementBeginning): void {
@@ -189,13 +184,10 @@ class Driver implements AgreementDriver {
     if (this.roster() === undefined && beginning.kind === "found") {
       this.#input({ ...beginning, foundedAt: Math.floor(now()) });
     } else if (beginning.kind === "leave") {
-      this.#input({ kind: "propose", proposal: { kind: "leave" } });
-    } else if (beginning.kind === "join") {
-      const { capacity, zone } = beginning;
-      this.#input({ kind: "propose", proposal: { kind: "join", capacity, zone } });
+      this.propose({ kind: "leave" });
     } else {
-      const { capacity } = beginning;
-      this.#input({ kind: "propose", proposal: { kind: "resize", capacity } });
+      const { kind, capacity, zone } = beginning;
+      this.propose(kind === "join" ? { kind, capacity, zone } : { kind: "resize", capacity });
     }
     this.#timer = setInterval(() => this.#tick(), tickMs);
   }
@@ -205,7 +197,7 @@ class Driver implements AgreementDriver {
     change: Change,
     { deadlineMs = operationDeadlineMs }: { readonly deadlineMs?: number } = {},
   ): Promise<Outcome> {
-    if (this.#ended) return Promise.resolve({ kind: "no_quorum" });
+    if (this.#ended || this.#outbox.stuck()) return Promise.resolve({ kind: "no_quorum" });
     if (this.#outbox.full()) return Promise.resolve({ kind: "busy" });
     const id = this.#nextId++;
     const deadlineAt = this.#options.now() + deadlineMs;
@@ -275,16 +267,18 @@ class Driver implements AgreementDriver {
     this.#decidedListeners.push(listener);
   }
 
+  readonly stuck = () => this.#outbox.stuck();
+  readonly flushed = () => this.#outbox.flushed();
+
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
-    return this.#stopping;
+    return this.#stopping ??= this.#stop();
   }
 
   async #stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#input({ kind: "stop" });
     this.#ended = true;
-    await this.#outbox.idle();
+    await this.#outbox.end();
     this.#endOperations();
   }
 
@@ -367,8 +361,7 @@ class Driver implements AgreementDriver {
     if (to === this.#options.self) {
       return this.#input({ kind: "message", from: to, message });
     }
-    if (isRosterMessage(message)) this.#channels.roster.notify(to, encodeRosterMessage(message));
-    else this.#channels.record.notify(to, encodeRecordMessage(message));
+    this.#sendTo(to, message);
   }
 
   #fail(error: unknown): void {
@@ -391,9 +384,4 @@ class Driver implements AgreementDriver {
 function ownStamp(from: NodeId, { body }: AgreementMessage): Stamp | undefined {
   if (body.kind !== "accept" || body.value === null) return undefined;
   return body.value.version[2] === from ? body.value.stamp : undefined;
-}
-
-function isRosterMessage({ body: { kind } }: AgreementMessage): boolean {
-  return kind === "hello" || kind === "rosters" || kind === "want" || kind === "meet" ||
-    kind.startsWith("r-");
 }

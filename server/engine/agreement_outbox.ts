@@ -2,6 +2,8 @@
 // transaction; everything after it, of its own or of later steps, waits until it is durable.
 // All that waits while one write is under way goes into the next, so many steps share one sync,
 // and a write that the database has no room for just now is tried again before any later one.
+// A full disk is no failure: nothing was written, so nothing was half promised; until there is
+// room again this node says nothing, as if it were cut off.
 
 import type { AgreementOutput, AgreementWrite } from "../../shared/record/agreement_port.ts";
 import { SkyringError } from "../../shared/base/errors.ts";
@@ -27,14 +29,20 @@ export interface Outbox {
   put(outputs: readonly AgreementOutput[]): void;
   /** Whether so much waits for the disk that nothing new should be begun. */
   full(): boolean;
-  /** Resolves when all that was put is durable and released, or nothing will be any more. */
-  idle(): Promise<void>;
+  /** Whether what waits was refused for want of room on the disk. */
+  stuck(): boolean;
+  /** Resolves when all that was put so far is durable and released, or never will be. */
+  flushed(): Promise<void>;
+  /** The same, but waits for no room: what has none is dropped, as by a crash. */
+  end(): Promise<void>;
 }
 
 export interface OutboxOptions {
   readonly database: Pick<Database, "write">;
   readonly table: Pick<RegisterTable, "show" | "settled">;
   readonly release: (output: Released) => void;
+  /** A write found the disk full; it will be tried again. */
+  readonly noRoom: () => void;
   /** A write failed, once: nothing leaves any more. */
   readonly failed: (error: unknown) => void;
 }
@@ -47,6 +55,7 @@ interface Waiting {
 
 /** How long a full database queue is given before the same write is tried again. */
 const busyRetryMs = 20;
+const fullRetryMs = 500;
 
 /** An outbox over a database. @throws never */
 export function createOutbox(options: OutboxOptions): Outbox {
@@ -62,7 +71,10 @@ class Fifo implements Outbox {
   #written = 0;
   #durable = 0;
   #broken = false;
-  #idlers: (() => void)[] = [];
+  #stuck = false;
+  #ending = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #flushing: { readonly after: number; readonly resolve: () => void }[] = [];
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -82,13 +94,22 @@ class Fifo implements Outbox {
     return transactions >= agreementUnsyncedMax || this.#waitingBytes >= agreementUnsyncedBytesMax;
   }
 
-  idle(): Promise<void> {
-    if (this.#isIdle()) return Promise.resolve();
-    return new Promise((resolve) => this.#idlers.push(resolve));
+  stuck(): boolean {
+    return this.#stuck;
   }
 
-  #isIdle(): boolean {
-    return this.#broken || (this.#releasing.length === 0 && this.#durable >= this.#written);
+  end(): Promise<void> {
+    this.#ending = true;
+    if (this.#stuck) this.#broken = true;
+    if (this.#broken) clearTimeout(this.#retry);
+    return this.flushed();
+  }
+
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#flushing.push({ after: this.#written, resolve });
+      this.#release();
+    });
   }
 
   #persist(writes: readonly AgreementWrite[]): void {
@@ -111,6 +132,7 @@ class Fifo implements Outbox {
     const statements = group.flatMap((one) => one.statements);
     this.#options.database.write(statements).then(() => {
       this.#underWay = false;
+      this.#stuck = false;
       this.#waiting = this.#waiting.slice(group.length);
       for (const { bytes } of group) this.#waitingBytes -= bytes;
       this.#durable = last.transaction;
@@ -133,13 +155,20 @@ class Fifo implements Outbox {
   }
 
   #refused(thrown: unknown): void {
-    if (thrown instanceof SkyringError && thrown.code === "busy") {
-      setTimeout(() => {
+    const code = thrown instanceof SkyringError ? thrown.code : undefined;
+    if (code === "metadata_full") {
+      this.#stuck = true;
+      if (this.#ending) this.#broken = true;
+      else this.#options.noRoom();
+    }
+    if (!this.#broken && (code === "metadata_full" || code === "busy")) {
+      this.#retry = setTimeout(() => {
         this.#underWay = false;
         this.#write();
-      }, busyRetryMs);
+      }, code === "busy" ? busyRetryMs : fullRetryMs);
       return;
     }
+    if (this.#broken) return this.#release();
     // Promises may be half kept on disk: nothing may be said any more (ARCHITECTURE.md,
     // "Agreement").
     this.#broken = true;
@@ -152,10 +181,10 @@ class Fifo implements Outbox {
       const next = this.#releasing.shift();
       if (next !== undefined) this.#options.release(next.output);
     }
-    if (!this.#isIdle()) return;
-    const ready = this.#idlers;
-    this.#idlers = [];
-    for (const resolve of ready) resolve();
+    const isOver = ({ after }: { readonly after: number }) =>
+      this.#broken || after <= this.#durable;
+    for (const { resolve } of this.#flushing.filter(isOver)) resolve();
+    this.#flushing = this.#flushing.filter((one) => !isOver(one));
   }
 }
 

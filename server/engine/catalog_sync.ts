@@ -220,15 +220,18 @@ export class CatalogSync {
     const of = this.#lineage();
     if (peer === undefined || of === undefined) return { more: false, progress: "no peer" };
     const { era } = catalog;
-    const took = await this.#compareWith(peer, signal);
+    const took = await this.compareWith(peer, signal);
     if (era !== catalog.era) return { more: true, progress: "emptied meanwhile" };
     this.#synced = true;
     await this.#options.database.write([putComparedAt(this.#options.now())]);
     return { more: false, progress: `in step with ${peer.slice(-6)}, ${took} entries taken` };
   }
 
-  /** One whole comparison as the asker. @returns entries taken */
-  async #compareWith(peer: NodeId, signal: AbortSignal): Promise<number> {
+  /**
+   * One whole comparison as the asker: what the peer has and we lack is taken when it resolves.
+   * @returns entries taken. @throws as Channel.request(); {SkyringError} bad_message, not_ready
+   */
+  async compareWith(peer: NodeId, signal: AbortSignal | undefined): Promise<number> {
     const { catalog } = this.#options;
     let claims: RangeClaim[] = [openingClaim(catalog)];
     let taken = 0;
@@ -267,7 +270,11 @@ export class CatalogSync {
   }
 
   /** Reads a range of which we have nothing, asking for each page while the last is written. */
-  async #read(peer: NodeId, range: TreeRange, signal: AbortSignal): Promise<number> {
+  async #read(
+    peer: NodeId,
+    range: TreeRange,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
     let after: EntryMark | null = null;
     let taken = 0;
     let writing: Promise<unknown> = Promise.resolve();

@@ -3,46 +3,34 @@
 //   worker   a block that no walk has found referenced and no push has touched for `keepMs`
 //   now()    what nothing references now, and no push that still runs anywhere may have put
 //
-// Invariants: only after a whole walk with every inner block at hand, begun after the catalog was
-// compared with another node, and after the block was last touched; only while the node is
+// Invariants: only what was last touched before all writes were settled (settlement.ts), and only
+// after a whole walk with every inner block at hand, begun after that; only while the node is
 // writable, and its catalog not emptied and still being rebuilt; never in a slot that this node
 // vouched for. A lease renewed meanwhile saves the block in the store itself (removeUntouched).
 
-import { SkyringError } from "../../shared/base/errors.ts";
-import type { Cid, NodeId } from "../../shared/base/ids.ts";
-import {
-  collectGraceMs,
-  collectPageBlocks,
-  sweepEveryMs,
-  unreferencedMax,
-} from "../../shared/base/limits.ts";
+import { messageOf, SkyringError } from "../../shared/base/errors.ts";
+import type { Cid } from "../../shared/base/ids.ts";
+import { collectPageBlocks, sweepEveryMs, unreferencedMax } from "../../shared/base/limits.ts";
 import type { HeldBlock, VerifiableStore } from "../../shared/block/block_store.ts";
 import { judgeBlock } from "../../shared/repair/plan.ts";
 import type { SlotHolds } from "../../shared/repair/trim_rule.ts";
 import { slotOfCid } from "../../shared/ring/slot.ts";
-import type { Activity } from "./activity.ts";
 import type { Clock } from "./clock.ts";
 import type { ReferenceSweep, WholeWalk } from "./reference_sweep.ts";
 import type { References } from "./references.ts";
-import type { RepairTalk } from "./repair_talk.ts";
+import { settledBefore, type SettlementPorts } from "./settlement.ts";
 import type { StepReport, Workers } from "./workers.ts";
 
-export interface CollectOptions {
+export interface CollectOptions extends SettlementPorts {
   readonly store: VerifiableStore;
   readonly references: References;
   readonly sweep: Pick<ReferenceSweep, "whole" | "request" | "untilWhole" | "outdated">;
-  readonly talk: RepairTalk;
   readonly holds: SlotHolds;
-  readonly activity: Pick<Activity, "oldestPushMs">;
   readonly workers: Pick<Workers, "start">;
   readonly clock: Clock;
   readonly monotonic: () => number;
   readonly keepMs: number;
-  /** All other members of the roster, whether they answer or not. */
-  readonly others: () => readonly NodeId[];
   readonly writable: () => boolean;
-  /** When the catalog was last compared whole with another node, ms; `now` for a lone node. */
-  readonly comparedAt: () => number;
   /** Whether the catalog was emptied and may lack files that the registers have. */
   readonly rebuilding: () => boolean;
 }
@@ -62,6 +50,8 @@ export class Collector {
   /** Unreferenced blocks, and when a walk first found them so. */
   readonly #since = new Map<Cid, number>();
   #pass = -1;
+  /** All writes before this were settled when the walk of this pass was asked for. */
+  #settled: { readonly before: number; readonly pass: number } | undefined;
   #total: Collected = { blocks: 0, freedBytes: 0 };
 
   constructor(options: CollectOptions) {
@@ -79,7 +69,7 @@ export class Collector {
    * @throws {SkyringError} read_only, unavailable (a member or an inner block is missing)
    */
   async now(signal?: AbortSignal): Promise<Collected> {
-    const { clock, sweep, writable } = this.#options;
+    const { sweep, writable } = this.#options;
     if (!writable()) {
       throw new SkyringError("read_only", "Cannot collect: this node is not writable now", {
         retriable: true,
@@ -89,7 +79,7 @@ export class Collector {
       const text = "Cannot collect: this node is still rebuilding its catalog";
       throw new SkyringError("unavailable", text, { retriable: true });
     }
-    const touchedBefore = clock.now() - await this.#oldestPushMs(signal) - collectGraceMs;
+    const touchedBefore = await settledBefore(this.#options, signal);
     const walk = await sweep.untilWhole(sweep.request(), signal);
     if (walk.unknownFiles > 0) {
       throw new SkyringError(
@@ -105,43 +95,40 @@ export class Collector {
     });
   }
 
-  /** Age of the oldest push that runs on any member. @throws {SkyringError} unavailable */
-  async #oldestPushMs(signal: AbortSignal | undefined): Promise<number> {
-    const { talk, others, activity } = this.#options;
-    const ages = await Promise.all(
-      others().map(async (peer) => {
-        const reply = await talk.ask(peer, { kind: "pushes" }, signal);
-        if (reply?.kind === "pushing") return reply.oldestMs;
-        throw new SkyringError(
-          "unavailable",
-          `Cannot collect: ${peer} does not answer, or rebuilds its catalog`,
-          {
-            data: { peer },
-            retriable: true,
-          },
-        );
-      }),
-    );
-    return Math.max(activity.oldestPushMs(), ...ages);
-  }
-
   async #step(signal: AbortSignal): Promise<StepReport> {
-    const { sweep, writable, comparedAt, clock, keepMs } = this.#options;
+    const { sweep, writable, clock, keepMs } = this.#options;
     const { whole } = sweep;
     if (!writable() || whole === undefined) return this.#report("waiting for a whole walk");
     if (this.#options.rebuilding()) return this.#report("waiting until the catalog is rebuilt");
     if (whole.unknownFiles > 0) return this.#report(`${whole.unknownFiles} files unknown`);
-    if (whole.pass === this.#pass) {
-      const pauseMs = Math.min(sweepEveryMs, keepMs / 24);
-      const again = clock.now() - whole.startedAt > pauseMs && sweep.outdated;
-      if (again || this.#isDue(clock.now())) sweep.request();
-      return this.#report(`${this.#since.size} unreferenced`);
-    }
-    const touchedBefore = Math.min(clock.now() - keepMs, comparedAt());
-    const isDue = (cid: Cid) => clock.now() - (this.#since.get(cid) ?? Infinity) >= keepMs;
+    if (whole.pass === this.#pass) return await this.#ask(whole, signal);
     await this.#noteSince(whole, signal);
-    await this.#collect(whole, { touchedBefore, isDue, signal });
+    const settled = this.#settled;
+    if (settled !== undefined && whole.pass >= settled.pass) {
+      const touchedBefore = Math.min(clock.now() - keepMs, settled.before);
+      const isDue = (cid: Cid) => clock.now() - (this.#since.get(cid) ?? Infinity) >= keepMs;
+      this.#settled = undefined;
+      await this.#collect(whole, { touchedBefore, isDue, signal });
+    }
     this.#pass = whole.pass;
+    return this.#report(`${this.#since.size} unreferenced`);
+  }
+
+  /** Asks for the walk by which what is due may be removed, or that finds what is unreferenced. */
+  async #ask(whole: WholeWalk, signal: AbortSignal): Promise<StepReport> {
+    const { sweep, clock, keepMs } = this.#options;
+    const pauseMs = Math.min(sweepEveryMs, keepMs / 24);
+    if (this.#settled === undefined && this.#isDue(clock.now())) {
+      try {
+        const before = await settledBefore(this.#options, signal);
+        this.#settled = { before, pass: sweep.request() };
+      } catch (error) {
+        if (!(error instanceof SkyringError)) throw error;
+        return this.#report(messageOf(error)); // asked again at the next turn
+      }
+    } else if (clock.now() - whole.startedAt > pauseMs && sweep.outdated) {
+      sweep.request();
+    }
     return this.#report(`${this.#since.size} unreferenced`);
   }
 

@@ -2,7 +2,7 @@
 // the book of references and the walk that writes it, and the loops that act on it.
 
 import { SkyringError } from "../../shared/base/errors.ts";
-import { asCid, type Cid } from "../../shared/base/ids.ts";
+import { asCid, type Cid, type NodeId } from "../../shared/base/ids.ts";
 import type { VerifiableStore } from "../../shared/block/block_store.ts";
 import { parseCid } from "../../shared/block/cid.ts";
 import type { CatalogEntry } from "../../shared/record/catalog_entry.ts";
@@ -22,7 +22,7 @@ import { Repair, type RepairCounts } from "./repair.ts";
 import { createRepairTalk } from "./repair_talk.ts";
 import { Scrub } from "./scrub.ts";
 import { Trim } from "./trim.ts";
-import type { WantedBlock, WantedView } from "./wanted.ts";
+import type { SoughtBlock, WantedView } from "./wanted.ts";
 import type { Workers } from "./workers.ts";
 
 export interface RepairServiceOptions {
@@ -40,8 +40,10 @@ export interface RepairServiceOptions {
   readonly roster: () => Roster | undefined;
   /** How long unreferenced blocks stay. */
   readonly keepMs: number;
-  /** When the catalog was last compared whole, ms since the epoch; now for a lone node. */
-  readonly comparedAt: () => number;
+  /** Takes all that a member's catalog has and ours lacks. */
+  readonly compareWith: (peer: NodeId, signal: AbortSignal | undefined) => Promise<unknown>;
+  /** Age of this node's last quiet pass over its registers, ms; undefined without one. */
+  readonly quietMs: () => number | undefined;
   /** Compares the catalog with another node soon. */
   readonly compare: () => void;
   /** Bytes a second for repair; Infinity for as fast as it goes. */
@@ -65,7 +67,7 @@ export interface RepairService {
   /** A held block was quarantined. */
   lost(cid: Cid, bytes: number): void;
   wantedPage(after: string | undefined, limit: number): {
-    readonly items: readonly WantedBlock[];
+    readonly items: readonly SoughtBlock[];
     readonly next: string | null;
   };
   counts(): RepairCounts;
@@ -100,10 +102,13 @@ export function createRepairService(options: RepairServiceOptions): RepairServic
         return await trim.vouch(asked);
       case "heal":
         return heal.answer(asked.begin);
-      case "pushes":
+      case "pushes": {
+        const oldestMs = Math.ceil(options.activity.oldestPushMs());
         // Files that only this node's registers know are in nobody's catalog yet.
-        if (rebuilding()) return undefined;
-        return { kind: "pushing", oldestMs: Math.ceil(options.activity.oldestPushMs()) };
+        const quietMs = rebuilding() ? undefined : options.quietMs();
+        const quiet = quietMs === undefined ? null : Math.ceil(quietMs);
+        return { kind: "pushing", oldestMs, quietMs: quiet };
+      }
     }
   });
   return {

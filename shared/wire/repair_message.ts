@@ -4,7 +4,7 @@
 //
 //   vouch   [0, lineage, epoch, [[cid, replicas], ...]]   -> [0, [mine, ...]]
 //   heal    [1, begin]          walk and repair now        -> [1, done, wanted, restored, lost]
-//   pushes  [2]                                            -> [2, age of the oldest push, ms]
+//   pushes  [2]                 what may still be written  -> [2, oldest push, quiet pass: ms ago]
 
 import { decode, encode } from "cborg";
 import * as v from "valibot";
@@ -47,8 +47,11 @@ export type RepairReply =
   /** In the order of the question: whether it is held, verified and the answerer's own. */
   | { readonly kind: "vouched"; readonly mine: readonly boolean[] }
   | { readonly kind: "healing"; readonly state: HealState }
-  /** Milliseconds since the oldest running push began; 0 when none runs. */
-  | { readonly kind: "pushing"; readonly oldestMs: number };
+  /**
+   * Milliseconds since the oldest running push began (0 when none runs), and since the beginning
+   * of the last pass over its registers after which its catalog had all they held (null: none).
+   */
+  | { readonly kind: "pushing"; readonly oldestMs: number; readonly quietMs: number | null };
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const cid = v.pipe(
@@ -83,7 +86,7 @@ const reply = v.union([
     count,
     v.pipe(v.array(cid), v.maxLength(lostCidsMax)),
   ]),
-  v.strictTuple([v.literal(2), count]),
+  v.strictTuple([v.literal(2), count, v.nullable(count)]),
 ]);
 
 /** A question as bytes, at most `repairMessageBytesMax`. @throws never */
@@ -125,7 +128,7 @@ export function encodeRepairReply(answer: RepairReply): Uint8Array {
       return encode([1, done, wanted, restored, lost.slice(0, lostCidsMax).map(cidToBytes)]);
     }
     case "pushing":
-      return encode([2, answer.oldestMs]);
+      return encode([2, answer.oldestMs, answer.quietMs]);
   }
 }
 
@@ -140,7 +143,7 @@ export function decodeRepairReply(bytes: Uint8Array): RepairReply {
       return { kind: "healing", state: { done, wanted, restored, lost } };
     }
     case 2:
-      return { kind: "pushing", oldestMs: parts[1] };
+      return { kind: "pushing", oldestMs: parts[1], quietMs: parts[2] };
   }
 }
 

@@ -25,6 +25,7 @@ function outbox() {
   const left: number[] = [];
   const failures: unknown[] = [];
   const shown: number[] = [];
+  const full: number[] = [];
   const made = createOutbox({
     database: {
       write: (statements) =>
@@ -34,6 +35,7 @@ function outbox() {
     },
     table: { show: (_, transaction) => void shown.push(transaction), settled: () => {} },
     release: (output) => void (output.kind === "result" && left.push(output.id)),
+    noRoom: () => void full.push(writes.length),
     failed: (error) => void failures.push(error),
   });
   const write = (at: number): Write => {
@@ -41,7 +43,7 @@ function outbox() {
     assert(found !== undefined, `write ${at} was not begun`);
     return found;
   };
-  return { outbox: made, writes, write, left, failures, shown };
+  return { outbox: made, writes, write, left, failures, shown, full };
 }
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -71,9 +73,9 @@ Deno.test("createOutbox() joins what waits into one write, in order", async () =
   await turn();
   assert.deepEqual(left, [1]);
   assert.deepEqual(writes.map(({ statements }) => statements), [1, 2]);
-  const idle = box.idle();
+  const flushed = box.flushed();
   write(1).resolve();
-  await idle;
+  await flushed;
   assert.deepEqual(left, [1, 2, 3]);
 });
 
@@ -86,7 +88,7 @@ Deno.test("createOutbox() tries a busy write again before any later one", async 
   assert.deepEqual(left, []);
   while (writes.length < 2) await turn();
   write(1).resolve();
-  await box.idle();
+  await box.flushed();
   assert.deepEqual(left, [1, 2]);
   assert.deepEqual(failures, []);
 });
@@ -96,8 +98,42 @@ Deno.test("createOutbox() says nothing more after a failed write", async () => {
   const error = new SkyringError("disk_failed", "Cannot use database: fsync failed");
   box.put([persist, result(1)]);
   write(0).reject(error);
-  await box.idle();
+  await box.flushed();
   box.put([result(2), persist, result(3)]);
   assert.deepEqual(left, []);
   assert.deepEqual(failures, [error]);
+});
+
+const noRoom = new SkyringError("metadata_full", "Cannot write database: it is full");
+
+Deno.test("createOutbox() waits for room on a full disk, says nothing meanwhile, and goes on", async () => {
+  const { outbox: box, write, writes, left, failures, full } = outbox();
+  box.put([persist, result(1)]);
+  write(0).reject(noRoom);
+  await turn();
+  assert.ok(box.stuck());
+  assert.deepEqual(full, [1]);
+  box.put([persist, result(2)]);
+  while (writes.length < 2) await turn();
+  assert.equal(write(1).statements, 2);
+  assert.deepEqual(left, []);
+  write(1).resolve();
+  await box.flushed();
+  assert.ok(!box.stuck());
+  assert.deepEqual(left, [1, 2]);
+  assert.deepEqual(failures, []);
+});
+
+Deno.test("createOutbox() ends without room: what was never said is dropped", async () => {
+  for (const when of ["before", "during"]) {
+    const { outbox: box, write, left, failures } = outbox();
+    box.put([persist, result(1)]);
+    if (when === "before") write(0).reject(noRoom);
+    await turn();
+    const ended = box.end();
+    if (when === "during") write(0).reject(noRoom);
+    await ended;
+    assert.deepEqual(left, []);
+    assert.deepEqual(failures, []);
+  }
 });

@@ -11,7 +11,7 @@ import { type Database, openDatabase } from "../../../../server/disk/database.ts
 import { registerMigrations, registerStatements } from "../../../../server/disk/register_rows.ts";
 import { rosterMigrations } from "../../../../server/disk/roster_table.ts";
 import { Catalog } from "../../../../server/engine/catalog.ts";
-import { startRecordSweep } from "../../../../server/engine/record_sweep.ts";
+import { type RecordSweep, startRecordSweep } from "../../../../server/engine/record_sweep.ts";
 import type { StepReport } from "../../../../server/engine/workers.ts";
 
 const node = asNodeId("n");
@@ -24,7 +24,13 @@ interface Sweep {
   open(): Promise<Catalog>;
   /** Runs one pass; reads of `failing` names find no quorum. */
   pass(failing?: ReadonlySet<string>): Promise<void>;
-  settled: boolean;
+  /** The epoch in which all registers are in their places. */
+  settledIn: number | undefined;
+  quietMs(): number | undefined;
+  /** Called once, when the next page was read. */
+  onPage: () => void;
+  /** Time passes. */
+  wait(ms: number): void;
 }
 
 async function withSweep(names: number, use: (sweep: Sweep) => Promise<void>): Promise<void> {
@@ -42,18 +48,22 @@ async function withSweep(names: number, use: (sweep: Sweep) => Promise<void>): P
   }
   let step: (signal: AbortSignal) => Promise<StepReport> = () => Promise.reject();
   let catalog: Catalog | undefined;
+  let running: RecordSweep | undefined;
   let failing: ReadonlySet<string> = new Set();
   let now = 0;
   const sweep: Sweep = {
-    ...{ database, rows, settled: true },
+    ...{ database, rows, settledIn: 1, onPage: () => undefined },
+    quietMs: () => running?.quietMs(),
+    wait: (ms) => void (now += ms),
     async open() {
       const opened = await Catalog.open({
         ...{ database, tombstoneAgeMs: 30 * dayMs, now: Date.now, isComplete: () => true },
       });
       catalog = opened;
-      startRecordSweep({
+      running = startRecordSweep({
         ...{ database, catalog: opened, ready: () => true, now: () => now },
-        settled: () => sweep.settled,
+        settledIn: () => sweep.settledIn,
+        flushed: () => Promise.resolve(),
         workers: {
           start: (options: { readonly step: typeof step }) => {
             step = options.step;
@@ -77,6 +87,7 @@ async function withSweep(names: number, use: (sweep: Sweep) => Promise<void>): P
       let progress = (await step(AbortSignal.timeout(20_000))).progress;
       const before = progress;
       for (let turn = 0; progress === before && turn * 200 < names; turn++) {
+        sweep.onPage();
         progress = (await step(AbortSignal.timeout(20_000))).progress;
       }
     },
@@ -129,10 +140,38 @@ Deno.test("startRecordSweep() rebuilds while records of another lineage are offe
   withSweep(1, async (sweep) => {
     const catalog = await sweep.open();
     await catalog.clear();
-    sweep.settled = false;
+    sweep.settledIn = undefined;
     for (let turn = 0; turn < 3; turn++) await sweep.pass();
     assert.ok(catalog.rebuilding);
-    sweep.settled = true;
+    sweep.settledIn = 2;
     await sweep.pass();
     assert.ok(!catalog.rebuilding);
+  }));
+
+Deno.test("startRecordSweep() calls a pass quiet only when the catalog has what it saw", () =>
+  withSweep(3, async (sweep) => {
+    const catalog = await sweep.open();
+    assert.equal(sweep.quietMs(), undefined);
+    await sweep.pass(new Set(["f1"]));
+    await sweep.pass(new Set(["f1"]));
+    assert.equal(sweep.quietMs(), undefined, "a write of unknown outcome waits for its quorum");
+    await sweep.pass();
+    assert.equal(sweep.quietMs(), 0);
+    sweep.wait(7_000);
+    assert.equal(sweep.quietMs(), 7_000, "of its beginning: what came later may be missing");
+    await catalog.clear();
+    await sweep.pass(new Set(["f1"]));
+    assert.equal(sweep.quietMs(), 13_000, "the last one counts");
+  }));
+
+Deno.test("startRecordSweep() calls no pass quiet in which registers were taken over", () =>
+  withSweep(250, async (sweep) => {
+    await sweep.open();
+    await sweep.pass();
+    assert.equal(sweep.quietMs(), 0);
+    sweep.onPage = () => void (sweep.settledIn = 2);
+    await sweep.pass();
+    assert.equal(sweep.quietMs(), 6_000);
+    await sweep.pass();
+    assert.equal(sweep.quietMs(), 0);
   }));

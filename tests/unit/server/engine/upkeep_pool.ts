@@ -1,6 +1,7 @@
 // Nodes with their repair, trim, collector and scrubber over the test pool: a shared catalog, a
 // roster that tests change, and loops that run a step when the test says so.
 
+import { SkyringError } from "../../../../shared/base/errors.ts";
 import { encodeFileRecord, fileKey } from "../../../../shared/record/file_record.ts";
 import { asLineage, type NodeId } from "../../../../shared/base/ids.ts";
 import type { VerifiableStore } from "../../../../shared/block/block_store.ts";
@@ -27,7 +28,10 @@ export interface UpkeepNode {
   readonly service: RepairService;
   readonly activity: Activity;
   writable: boolean;
-  comparedAt: number;
+  /** Age of its last quiet pass over its registers. */
+  quietMs: number | undefined;
+  /** Whether others can compare their catalogs with its. */
+  compares: boolean;
   /** Runs a loop's steps until it has no more to do now. */
   run(worker: string): Promise<StepReport>;
 }
@@ -86,8 +90,15 @@ export function createUpkeepPool(base: Clock, nodes = 5): UpkeepPool {
     const mark = { point: 0, id: new Uint8Array(16) };
     for (const listener of listeners) listener([{ entry, mark, before }]);
   };
-  const made = pool.nodes.map((node, at) =>
-    makeNode({ pool, node, at, catalog, channels, clock, roster: () => roster })
+  const compare = async (peer: NodeId) => {
+    const other = made.find(({ node }) => node.id === peer);
+    if (other?.compares !== true) {
+      throw new SkyringError("unreachable", `Cannot reach ${peer}: gone`);
+    }
+    await Promise.resolve();
+  };
+  const made: UpkeepNode[] = pool.nodes.map((node, at) =>
+    makeNode({ pool, node, at, catalog, channels, clock, roster: () => roster, compare })
   );
   const members = () => made.filter(({ node }) => roster.members.some(({ id }) => id === node.id));
   let versions = 0;
@@ -131,6 +142,7 @@ function makeNode(
     readonly channels: Map<NodeId, Parameters<Channel["handle"]>[0]>;
     readonly clock: Clock;
     readonly roster: () => Roster;
+    readonly compare: (peer: NodeId) => Promise<void>;
   },
 ): UpkeepNode {
   const { pool, node, clock, roster, channels } = parts;
@@ -141,7 +153,7 @@ function makeNode(
   });
   const base = pool.ports(parts.at);
   const ring = { ...base.ring, placement: () => placement(roster()) };
-  const state = { writable: true, comparedAt: clock.now() };
+  const state = { writable: true, quietMs: 0 as number | undefined, compares: true };
   const service = createRepairService({
     ...{ store, ring, activity, clock, roster },
     exchange: base.exchange,
@@ -155,7 +167,8 @@ function makeNode(
     channel: channelOf(node.id, { pool, channels }),
     monotonic: () => clock.now(),
     keepMs: 3_600_000,
-    comparedAt: () => state.comparedAt,
+    quietMs: () => state.quietMs,
+    compareWith: (peer) => parts.compare(peer),
     compare: () => undefined,
     bytesPerSecond: Infinity,
     synced: () => true,

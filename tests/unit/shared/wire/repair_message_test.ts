@@ -38,7 +38,7 @@ const replies: readonly RepairReply[] = [
   { kind: "vouched", mine: many.map(() => true) },
   { kind: "healing", state: { done: false, wanted: 5, restored: 0, lost: [] } },
   { kind: "healing", state: { done: true, wanted: 2, restored: 9, lost } },
-  { kind: "pushing", oldestMs: 0 },
+  { kind: "pushing", oldestMs: 0, quietMs: null },
 ];
 
 function isBadMessage(error: unknown): boolean {
@@ -103,7 +103,7 @@ Deno.test("decodeRepairRequest() and decodeRepairReply() stand any bytes", () =>
     const reply = replies[which - requests.length];
     const bytes = request !== undefined
       ? encodeRepairRequest(request)
-      : encodeRepairReply(reply ?? { kind: "pushing", oldestMs: 1 });
+      : encodeRepairReply(reply ?? { kind: "pushing", oldestMs: 1, quietMs: 2 });
     const flipped = bytes.slice();
     flipped[at % bytes.length] = (flipped[at % bytes.length] ?? 0) ^ bits;
     stands(flipped);
