@@ -62,6 +62,10 @@ export async function makeNetwork(options: NodeNetworkOptions): Promise<NodeNetw
     seed: prng.int(2 ** 31),
     opinions: opinionsOf(netmap, host, options.config.graceMs),
     onBadMessage: (from, reason) => log.warn("agreement_bad_message", { from, reason }),
+    onNoRoom: () => {
+      if (!options.disk.blocks.use().full) log.warn("disk_full", { what: "votes wait for room" });
+      void options.disk.blocks.noteDiskFull();
+    },
   });
   return { self, http, serve, host, swim, netmap, agreement };
 }

@@ -70,6 +70,8 @@ export interface BlockFiles extends VerifiableStore {
    * @returns headroom + block bytes. @throws as get()
    */
   getWithHeadroom(cid: Cid, headroom: number): Promise<Uint8Array | undefined>;
+  /** The disk had no room for somebody's rows: gives up the reserve, takes no blocks meanwhile. */
+  noteDiskFull(): Promise<void>;
 }
 
 interface Parts {
@@ -130,6 +132,7 @@ export async function openBlockFiles(options: BlockFilesOptions): Promise<BlockF
       if (cids.length > 0) await writeRows(parts, [verifyBlocks(cids, now())]);
     },
     list: (after, limit) => listBlocks(database, { after, limit }),
+    noteDiskFull: async () => void await parts.space.noteDiskFull(),
     use: () => parts.space.use(),
     resize: (capacityBytes) => parts.space.resize(capacityBytes),
     stop: async () => {

@@ -4,7 +4,8 @@
 // checkpoint hides a failed sync and would retry it.
 //
 // Invariants: "committed" is sent only after the log is synced (synchronous=FULL); after a failed
-// write or sync nothing is tried again: "failed" is the last message.
+// write or sync nothing is tried again: "failed" is the last message. No room is no failure: that
+// transaction changed nothing, and a log that finds no room in the database stays as it is.
 // It knows no table but its own.
 
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
@@ -198,12 +199,16 @@ function statementOf(opened: DatabaseSync, text: number): StatementSync {
 function checkpointWhenLong(opened: DatabaseSync): void {
   const pages = logPages(opened);
   if (pages < workerLimits.walPagesCheckpoint) return;
-  if (pages < workerLimits.walPagesMax) checkpoint(opened);
-  else opened.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+  checkpoint(opened, pages < workerLimits.walPagesMax ? "PASSIVE" : "TRUNCATE");
 }
 
-function checkpoint(opened: DatabaseSync): void {
-  opened.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+/** On a full disk the log stays, and all that is in it: the next commit tries again. */
+function checkpoint(opened: DatabaseSync, mode: "PASSIVE" | "TRUNCATE" = "PASSIVE"): void {
+  try {
+    opened.prepare(`PRAGMA wal_checkpoint(${mode})`).get();
+  } catch (thrown) {
+    if (failureOf(thrown).kind !== "full") throw thrown;
+  }
 }
 
 /** Pages in the log that are not yet in the database. */
