@@ -12,6 +12,7 @@ import type { NodeId } from "../../shared/base/ids.ts";
 import { createFrameGatherer, encodeFrame, type Frame } from "../../shared/wire/frame.ts";
 import type { Caller } from "../../web/peer/caller.ts";
 import { createLink, type Link } from "../../web/peer/link.ts";
+import { channelProtocol } from "../../web/peer/protocol.ts";
 import type { Channel, ChannelHandler, ChannelLimits, RequestOptions } from "./network.ts";
 import { createPeerLinks } from "./peer_links.ts";
 import type { StreamPort } from "./stream_port.ts";
@@ -24,11 +25,6 @@ const idCount = 2 ** 32;
 /** A channel and its end. */
 export interface OwnedChannel extends Channel {
   stop(): void;
-}
-
-/** The stream protocol of a channel. */
-export function channelProtocol(group: string, name: string): string {
-  return `/skyring/${group}/${name}/1.0.0`;
 }
 
 /** Opens a channel on the host's streams. */

@@ -1,5 +1,6 @@
-// The port through which everything reaches block bytes. Implementations: block files with
-// SQLite (server/disk), memory (edge nodes, tests), IndexedDB (tab), and wrappers around them.
+// The port through which everything on a node reaches block bytes. Implementations: block files
+// with SQLite (server/disk), memory (edge nodes, tests), and wrappers around them; a tab's store
+// (web/tab/tab_store.ts) has the part of it that serving needs.
 // All of them pass tests/contract/block_store_contract.ts.
 //
 // Invariants: bytes under a CID match it (the caller hashed them once, at the door); a resolved

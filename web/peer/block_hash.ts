@@ -10,3 +10,8 @@ export interface BlockHash {
 
 /** Begins a SHA-256. */
 export type StartHash = () => BlockHash;
+
+/** Whether two digests are equal. Those of blocks are no secret: the time it takes may tell. */
+export function sameDigest(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+}

@@ -50,9 +50,12 @@ const askPayloads: ReadonlyMap<number, readonly [number, number]> = new Map([
 ]);
 const creditMax = 64 * creditWindowBytes;
 
+/** What is served from: of a whole store, or of a tab. */
+export type ServedBlocks = Pick<BlockStore, "put" | "get" | "has" | "sizeOf" | "touch">;
+
 export interface BlockServerOptions {
   readonly caller: Caller;
-  readonly store: BlockStore;
+  readonly store: ServedBlocks;
   readonly startHash: StartHash;
   /**
    * Waits until so many bytes may be read for this caller; members never wait. What it gives is

@@ -2,7 +2,7 @@
 // it comes, compared with its CID at the end. The array is fresh and not shared: whoever gets it
 // may keep it, store it, or transfer it.
 
-import type { StartHash } from "./block_hash.ts";
+import { sameDigest, type StartHash } from "./block_hash.ts";
 
 /** A block being received. */
 export interface IncomingBlock {
@@ -27,12 +27,7 @@ export function createIncomingBlock(
     },
     finish() {
       if (held !== expected.bytes) return undefined;
-      return sameBytes(hash.digest(), expected.digest) ? block : undefined;
+      return sameDigest(hash.digest(), expected.digest) ? block : undefined;
     },
   };
-}
-
-/** Digests of blocks are no secret: the time this takes may tell where they differ. */
-function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
