@@ -10,7 +10,7 @@ import { blockMigrations } from "./disk/block_index.ts";
 import { catalogMigrations } from "./disk/catalog_table.ts";
 import { type Database, openDatabase } from "./disk/database.ts";
 import { emptyIfDeparted } from "./disk/departed.ts";
-import { freeBytes } from "./disk/disk_space.ts";
+import { blocksFolder, freeBytes } from "./disk/disk_space.ts";
 import type { Identity } from "./disk/identity.ts";
 import { registerMigrations } from "./disk/register_rows.ts";
 import { rosterMigrations } from "./disk/roster_table.ts";
@@ -60,7 +60,7 @@ export async function openNodeDisk(options: NodeDiskOptions): Promise<NodeDisk> 
   try {
     const { identity, renewed } = await beginStart(folder, database);
     if (renewed) log.warn("identity_renewed", { id: identity.id, why: "the database lost votes" });
-    const root = join(folder, "blocks");
+    const root = blocksFolder(folder);
     const blocks = await openBlockFiles({
       ...{ database, root, now, onFailed },
       capacityBytes: capacityAtStart(database, options.capacityBytes),

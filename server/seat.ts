@@ -10,6 +10,7 @@ import { basename, dirname, join } from "node:path";
 import { SkyringError } from "../shared/base/errors.ts";
 import { sha256Text, toHex } from "../shared/base/hash.ts";
 import type { Config } from "./config.ts";
+import { makeRoomToStart } from "./disk/disk_space.ts";
 import {
   type FolderInfo,
   type FolderLock,
@@ -65,6 +66,7 @@ export async function takeSeat(config: Config, now: () => number): Promise<Seat>
       line: null,
       startedAt: now(),
     };
+    await makeRoomToStart(lock.folder);
     await lock.publish(info);
     const port = choosePort("port", config.port, { host: config.host, from: defaultPort + index });
     return {

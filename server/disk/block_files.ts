@@ -45,7 +45,7 @@ import { reconcileBlocks } from "./block_recovery.ts";
 import { type BlockSpace, createBlockSpace } from "./block_space.ts";
 import { type BlockWriter, createBlockWriter } from "./block_writer.ts";
 import type { Database, Statement } from "./database.ts";
-import { isOutOfHandles, isUnreadable, openDiskReserve } from "./disk_space.ts";
+import { isOutOfHandles, isUnreadable, openDiskReserve, reservePath } from "./disk_space.ts";
 import { createKeyedTurns, type KeyedTurns } from "./keyed_turns.ts";
 
 export interface BlockFilesOptions {
@@ -97,7 +97,7 @@ export async function openBlockFiles(options: BlockFilesOptions): Promise<BlockF
   const { database, now } = options;
   const paths = createBlockPaths(options.root);
   const { place, placeBlocks } = await reconcileBlocks({ database, paths, now });
-  const reserve = await openDiskReserve(`${options.root}/reserve`);
+  const reserve = await openDiskReserve(reservePath(options.root));
   const onFailed = (error: SkyringError) => {
     parts.failed ??= error;
     options.onFailed?.(error);

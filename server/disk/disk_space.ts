@@ -43,6 +43,25 @@ export interface DiskReserve {
   restore(): Promise<boolean>;
 }
 
+/** Where a data folder keeps its blocks, and the reserve beside them. @throws never */
+export function blocksFolder(folder: string): string {
+  return `${folder}/blocks`;
+}
+
+/**
+ * Makes room for a start in a data folder that nobody has opened: a disk that others filled must
+ * not keep a node down. Never throws: what cannot be removed frees nothing.
+ */
+export async function makeRoomToStart(folder: string): Promise<void> {
+  if (freeBytes(folder) >= diskReserveBytes) return;
+  await Deno.remove(reservePath(blocksFolder(folder))).catch(() => undefined);
+}
+
+/** Where the reserve of a block folder lies. @throws never */
+export function reservePath(blocks: string): string {
+  return `${blocks}/reserve`;
+}
+
 /** The reserve at `path`, taken when there is room. @throws disk errors other than a full disk */
 export async function openDiskReserve(path: string): Promise<DiskReserve> {
   let held = await bytesOf(path) === diskReserveBytes;
