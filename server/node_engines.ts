@@ -3,12 +3,14 @@
 
 import { messageOf, SkyringError } from "../shared/base/errors.ts";
 import { recordMessageBytesMax, tombstoneAgeMs } from "../shared/base/limits.ts";
+import type { Cid } from "../shared/base/ids.ts";
 import type { Prng } from "../shared/base/prng.ts";
 import type { BlockStore } from "../shared/block/block_store.ts";
 import type { Config } from "./config.ts";
 import { createVerifiedStore } from "./disk/verified_store.ts";
 import { Activity, countedPool } from "./engine/activity.ts";
 import { Catalog } from "./engine/catalog.ts";
+import { type Holders, holdersOf } from "./engine/copy_count.ts";
 import { CatalogSync } from "./engine/catalog_sync.ts";
 import { systemClock } from "./engine/clock.ts";
 import { InnerBlocks, needsNoInner } from "./engine/inner_blocks.ts";
@@ -59,6 +61,8 @@ export interface NodeEngines {
   readonly mesh: Mesh;
   readonly repair: RepairService;
   readonly pool: Pool;
+  /** Which nodes that answer hold each block. */
+  readonly holdersOf: (cids: readonly Cid[]) => Promise<Holders>;
 }
 
 const catalogChannel = {
@@ -129,7 +133,10 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   });
   const mesh = makeMesh(options);
   const counted = countedPool(pool, activity);
-  return { store, exchange, catalog, sync, records, inner, mesh, repair, pool: counted };
+  return {
+    ...{ store, exchange, catalog, sync, records, inner, mesh, repair, pool: counted },
+    holdersOf: (cids) => holdersOf(ports, cids, { lease: false }),
+  };
 }
 
 function makeSync(options: NodeEnginesOptions, catalog: Catalog): CatalogSync {

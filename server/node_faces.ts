@@ -65,6 +65,7 @@ export function makeApp(options: NodeFacesOptions): App {
     },
     invite: () => Promise.resolve(inviteOf(options)),
     wanted: (after, limit) => engines.repair.wantedPage(after, limit),
+    holders: (cids) => engines.holdersOf(cids),
     holds: (cid) => disk.blocks.has(cid),
     fileCount: () => engines.catalog.count("file"),
     shareKey: () => shareKeyOf(options),

@@ -10,12 +10,14 @@ import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
 import { cluster } from "./cluster_verb.ts";
 import type { Verb } from "./command.ts";
 import { ls, mv, rm, stat } from "./file_verbs.ts";
+import { copies, cp, link } from "./link_verbs.ts";
 import { chooseNode } from "./node_choice.ts";
 import { collect, heal, jobs, lookup, share } from "./job_verbs.ts";
 import { invite, nodes, ring, status } from "./node_verbs.ts";
 import { forget, leave, resize, stop } from "./operate_verbs.ts";
 import { pull } from "./pull_verb.ts";
 import { push } from "./push_verb.ts";
+import { workers } from "./worker_verb.ts";
 import { createTerminal, printable } from "./terminal.ts";
 
 const many = 100_000;
@@ -58,6 +60,27 @@ const verbs: Readonly<Record<string, VerbUsage & { readonly run: Verb }>> = {
     operands: [2, 2],
     flags: { force: "switch" },
     run: mv,
+  },
+  cp: {
+    usage: "cp [--force] OLD NEW",
+    help: "gives content a second name without moving its bytes",
+    operands: [2, 2],
+    flags: { force: "switch" },
+    run: cp,
+  },
+  link: {
+    usage: "link [--force] CID NAME",
+    help: "names content that is there, or was deleted within the keep time",
+    operands: [2, 2],
+    flags: { force: "switch" },
+    run: link,
+  },
+  copies: {
+    usage: "copies NAME COUNT",
+    help: "keeps another number of copies of a file",
+    operands: [2, 2],
+    flags: {},
+    run: copies,
   },
   stat: { usage: "stat NAME", help: "shows one file", operands: [1, 1], flags: {}, run: stat },
   status: { usage: "status", help: "shows this node", operands: [0, 0], flags: {}, run: status },
@@ -119,6 +142,13 @@ const verbs: Readonly<Record<string, VerbUsage & { readonly run: Verb }>> = {
     operands: [1, 1],
     flags: { expires: "value" },
     run: share,
+  },
+  workers: {
+    usage: "workers [pause NAME | resume NAME]",
+    help: "lists the background loops of the node, or pauses one",
+    operands: [0, 2],
+    flags: {},
+    run: workers,
   },
   cluster: {
     usage: "cluster [list | add | start|stop|pause|resume|remove NAME]",

@@ -28,6 +28,8 @@ export const catalogMigrations: Migrations = {
        one INTEGER PRIMARY KEY CHECK (one = 1), lineage TEXT NOT NULL
      );`,
     "CREATE TABLE catalog_rebuilding (one INTEGER PRIMARY KEY CHECK (one = 1))",
+    `CREATE INDEX catalog_names ON catalog (kind, name) WHERE deleted = 0;
+     CREATE INDEX catalog_deleted ON catalog (stamp_ms) WHERE deleted = 1;`,
   ],
 };
 
@@ -75,6 +77,38 @@ export function readNames(database: Database, kind: RecordKind, page: NamePage):
     from,
     beyondPrefix(prefix),
     after ?? "",
+    limit,
+  );
+  return rows.map(entryOf);
+}
+
+/** Live names of a kind in byte order, from an index that holds nothing else. */
+export function readNamesOnly(database: Database, kind: RecordKind, page: NamePage): string[] {
+  const { prefix, after, limit } = page;
+  const rows = database.read<{ readonly name: string }>(
+    `SELECT name FROM catalog INDEXED BY catalog_names
+       WHERE kind = ? AND name >= ? AND name < ? AND name <> ? AND deleted = 0
+       ORDER BY name LIMIT ?`,
+    kind,
+    after === undefined || after < prefix ? prefix : after,
+    beyondPrefix(prefix),
+    after ?? "",
+    limit,
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** Tombstones of a kind made after a wall time, the last first. */
+export function readDeleted(
+  database: Database,
+  kind: RecordKind,
+  { afterMs, limit }: { readonly afterMs: number; readonly limit: number },
+): CatalogEntry[] {
+  const rows = database.read<Row>(
+    `SELECT ${columns} FROM catalog INDEXED BY catalog_deleted
+       WHERE deleted = 1 AND stamp_ms > ? AND kind = ? ORDER BY stamp_ms DESC LIMIT ?`,
+    afterMs,
+    kind,
     limit,
   );
   return rows.map(entryOf);

@@ -25,11 +25,13 @@ import {
   dropEntry,
   endRebuilding,
   putEntry,
+  readDeleted,
   readEntry,
   readIncomplete,
   readMarked,
   readMarks,
   readNames,
+  readNamesOnly,
   readOldTombstones,
   readRange,
   readRebuilding,
@@ -125,6 +127,19 @@ export class Catalog implements CatalogView {
     page: { prefix: string; after: string | undefined; limit: number },
   ): CatalogEntry[] {
     return readNames(this.#options.database, kind, page);
+  }
+
+  /** Live names by byte order, without what they point to. */
+  namesOnly(
+    kind: RecordKind,
+    page: { prefix: string; after: string | undefined; limit: number },
+  ): string[] {
+    return readNamesOnly(this.#options.database, kind, page);
+  }
+
+  /** Tombstones made after a wall time, the last first. */
+  deleted(kind: RecordKind, page: { afterMs: number; limit: number }): CatalogEntry[] {
+    return readDeleted(this.#options.database, kind, page);
   }
 
   /** Live entries of a kind. */

@@ -57,6 +57,23 @@ export interface OpenFile {
 export interface FilePage {
   readonly items: readonly FileInfo[];
   readonly next: string | null;
+  /** Copies along each file of `items`, when they were asked for: see PiecesInShort. */
+  readonly pieces?: readonly PiecesInShort[];
+}
+
+/** Copies of the weakest leaf of each of at most 48 equal stretches; empty when not counted. */
+export type PiecesInShort = readonly number[];
+
+/** A file whose name was deleted a while ago, and whose content is still kept. */
+export interface DeletedFile {
+  readonly name: string;
+  readonly cid: Cid;
+  readonly size: number;
+  readonly chunkBytes: number;
+  readonly replicas: number;
+  /** Milliseconds since the epoch; blocks that nothing else refers to may go after `keptUntil`. */
+  readonly deletedAt: number;
+  readonly keptUntil: number;
 }
 
 /** One leaf in a file's block map. */
@@ -83,10 +100,16 @@ export interface Pool {
   list(
     options: {
       readonly prefix: string;
+      /** Words that the name must hold, capitals and accents aside; none by default. */
+      readonly words?: readonly string[];
       readonly after: string | undefined;
       readonly limit: number;
+      /** Whether to say how many copies there are along each file. */
+      readonly pieces?: boolean;
     },
   ): Promise<FilePage>;
+  /** Names deleted within the keep time, the last first: what link() can bring back. */
+  deleted(limit: number): Promise<readonly DeletedFile[]>;
   blocks(
     name: string,
     options: { readonly after: number; readonly limit: number },

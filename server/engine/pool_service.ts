@@ -20,12 +20,14 @@ import type { Value } from "../../shared/record/value.ts";
 import type { Catalog } from "./catalog.ts";
 import { holdersOf, weakest } from "./copy_count.ts";
 import { blocksOf, type DagBlock } from "./dag_blocks.ts";
+import { countFiles } from "./file_copies.ts";
+import { findNames } from "./name_search.ts";
 import { linkContent, type LinkPorts } from "./link.ts";
 import { copiesMinimum } from "./place.ts";
 import type {
   BlockRow,
+  DeletedFile,
   FileInfo,
-  FilePage,
   OpenFile,
   Pool,
   PushOptions,
@@ -43,6 +45,9 @@ export interface PoolPorts extends LinkPorts {
   readonly nodeName: string;
   /** Copies of a block unless a push says otherwise. */
   readonly replicas: number;
+  /** How long blocks that nothing references stay, in milliseconds; and the wall time. */
+  readonly keepMs: number;
+  readonly now: () => number;
   /** Throws not_ready before the first roster. */
   readonly assertReadable: () => void;
   /** Throws read_only or not_ready while nothing may be written. */
@@ -50,9 +55,6 @@ export interface PoolPorts extends LinkPorts {
   /** Room for new files: throws full or metadata_full (507). */
   readonly assertRoom: (contentLength: number | undefined) => void;
 }
-
-/** Blocks of which a page of the list counts the copies; beyond it, live owners are counted. */
-const listCountBlocksMax = 20_000;
 
 /** The pool over its engines. */
 export function createPool(ports: PoolPorts): Pool {
@@ -166,7 +168,7 @@ export function createPool(ports: PoolPorts): Pool {
       ports.assertWritable();
       const written = await ports.records.change(fileKey(name), (current) => {
         const allowed = current !== undefined && conditionHolds(condition, current);
-        return allowed ? { deleted: true, body: new Uint8Array(0) } : undefined;
+        return allowed ? { deleted: true, body: current.body } : undefined;
       });
       if (!written.ok && written.value === undefined) throw notFound(name);
       granted(name, written);
@@ -186,19 +188,24 @@ export function createPool(ports: PoolPorts): Pool {
       return infoOf(name, { file: next, value, stale: false, copies: await countOf(next) });
     },
 
-    async list(page) {
+    async list({ prefix, after, limit, words = [], pieces = false }) {
       ports.assertReadable();
-      const entries = ports.catalog.names("file", { ...page, limit: page.limit + 1 });
-      const shown = entries.slice(0, page.limit).flatMap(({ key, value }) => {
+      const { entries, next } = await findNames(ports.catalog, { prefix, after, limit, words });
+      const shown = entries.flatMap(({ key, value }) => {
         const file = decodeFileRecord(value.body);
         return file === undefined ? [] : [{ name: key.name, file, value }];
       });
-      const copies = await countPage(ports, shown.map(({ file }) => file));
+      const counted = await countFiles(ports, shown.map(({ file }) => file)) ??
+        shown.map(({ file }) => ({ ...ownersUsable(ports, file), pieces: [] }));
       const items = shown.map(({ name, file, value }, index) =>
-        infoOf(name, { file, value, stale: false, copies: copies[index] ?? noCopies })
+        infoOf(name, { file, value, stale: false, copies: counted[index] ?? noCopies })
       );
-      const more = entries.length > page.limit;
-      return { items, next: more ? entries[page.limit - 1]?.key.name ?? null : null } as FilePage;
+      return { items, next, ...(pieces ? { pieces: counted.map((each) => each.pieces) } : {}) };
+    },
+
+    deleted(limit) {
+      ports.assertReadable();
+      return Promise.resolve(deletedFiles(ports, limit));
     },
 
     async blocks(name, page) {
@@ -214,6 +221,17 @@ export function createPool(ports: PoolPorts): Pool {
 }
 
 const noCopies = { least: 0, zones: 0 };
+
+function deletedFiles({ catalog, now, keepMs }: PoolPorts, limit: number): DeletedFile[] {
+  return catalog.deleted("file", { afterMs: now() - keepMs, limit }).flatMap(({ key, value }) => {
+    const file = decodeFileRecord(value.body);
+    if (file === undefined) return [];
+    const { cid, size, chunkBytes, replicas } = file;
+    const [deletedAt] = value.stamp;
+    const keptUntil = deletedAt + keepMs;
+    return [{ name: key.name, cid, size, chunkBytes, replicas, deletedAt, keptUntil }];
+  });
+}
 
 /** One page of the block map; `after` is the index of the leaf before the page, -1 at first. */
 async function blockRows(
@@ -247,28 +265,6 @@ async function blockRows(
     return { index: first + index, cid, size, owners, holders: holders[index] ?? [], state };
   });
   return { items, next: end < file.size ? first + items.length - 1 : null };
-}
-
-/** Copies of each file of a page: counted while their blocks are few, else by usable owners. */
-async function countPage(ports: PoolPorts, files: readonly FileRecord[]) {
-  const total = files.reduce((sum, { blocks }) => sum + blocks, 0);
-  if (total > listCountBlocksMax) return files.map((file) => ownersUsable(ports, file));
-  const loadInner = (cid: Cid) => fetchBlock(ports, cid);
-  const spans: { readonly from: number; readonly to: number }[] = [];
-  const cids: Cid[] = [];
-  for (const { cid: root, size } of files) {
-    const from = cids.length;
-    try {
-      for await (const block of blocksOf({ root, size }, loadInner)) cids.push(block.cid);
-    } catch (error) {
-      // An inner block that nobody has leaves the file without any copy of the whole: show that.
-      if (!(error instanceof SkyringError)) throw error;
-      cids.length = from;
-    }
-    spans.push({ from, to: cids.length });
-  }
-  const holders = await holdersOf(ports, cids, { lease: false });
-  return spans.map(({ from, to }) => weakest(ports, holders.slice(from, to)));
 }
 
 /** Owners of the root that can be asked now: what a file can be expected to have. */

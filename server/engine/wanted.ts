@@ -29,6 +29,14 @@ export interface WantedBlock {
   readonly file: string | null;
 }
 
+/** A wanted block, and what came of looking for it. */
+export interface SoughtBlock extends WantedBlock {
+  /** When it was last looked for in vain; null when not yet. */
+  readonly triedAt: number | null;
+  /** Whether nobody who answered had it. */
+  readonly lost: boolean;
+}
+
 interface Entry extends WantedBlock {
   /** The walk that last found it wanted. */
   pass: number;
@@ -119,8 +127,14 @@ export class WantedBlocks {
   }
 
   /** A page in the order of the CIDs. */
-  page(after: string | undefined, limit: number): WantedBlock[] {
+  page(after: string | undefined, limit: number): SoughtBlock[] {
     const cids = [...this.#entries.keys()].filter((cid) => after === undefined || cid > after);
-    return cids.sort().slice(0, limit).flatMap((cid) => this.#entries.get(cid) ?? []);
+    return cids.sort().slice(0, limit).flatMap((cid) => {
+      const entry = this.#entries.get(cid);
+      if (entry === undefined) return [];
+      const { kind, replicas, bytes, file, triedAt, lost } = entry;
+      const tried = Number.isFinite(triedAt) ? triedAt : null;
+      return [{ cid, kind, replicas, bytes, file, triedAt: tried, lost }];
+    });
   }
 }

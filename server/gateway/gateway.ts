@@ -169,7 +169,7 @@ async function answer(request: Request, desk: Desk): Promise<Response> {
   }, (error) => {
     const expected = error instanceof SkyringError || request.signal.aborted;
     if (!expected) desk.passing.log("gateway_failed", { error });
-    return wantsLogin(error, request) ? loginPage(401) : undefined;
+    return wantsLogin(error, request) ? loginPage(401, request) : undefined;
   });
   if (!response.headers.has("skyring-version")) response.headers.set("skyring-version", version);
   return response;
@@ -200,7 +200,7 @@ async function ownAnswer(
   }
   if (config.token !== null) {
     const services = { config };
-    if (pathname === "/login" && method === "GET") return loginPage(200);
+    if (pathname === "/login" && method === "GET") return loginPage(200, request);
     if (pathname === "/login" && method === "POST") {
       return logIn(await readLogin(request), { headers, services });
     }

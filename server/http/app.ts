@@ -58,7 +58,9 @@ export function createApp(services: Services): App {
   routeOpenapi(app, services);
   app.notFound(() => problemResponse(new SkyringError("not_found", "Cannot find that path")));
   app.onError((error, context) => {
-    return wantsLogin(error, context.req.raw) ? loginPage(401) : lastResort(error, services);
+    return wantsLogin(error, context.req.raw)
+      ? loginPage(401, context.req.raw)
+      : lastResort(error, services);
   });
   return finished(app, { services, counter });
 }

@@ -4,15 +4,17 @@
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { App } from "./routes.ts";
 import { isSecure, isToken, sessionCookie } from "./auth.ts";
-import { htmlResponse, page } from "./html.ts";
 import { readSmall } from "./requests.ts";
+import { LoginPage } from "../../web/pages/login.tsx";
+import { textResponse } from "./responses.ts";
 import type { Services } from "./services.ts";
+import { styleSheet } from "./static_files.ts";
 
 const loginBytesMax = 4_096;
 
 /** Adds the routes. @throws never */
 export function routeLogin(app: App, services: Services): void {
-  app.get("/login", () => loginPage(200));
+  app.get("/login", ({ req }) => loginPage(200, req.raw));
   app.post("/login", async (context) => {
     const request = context.req.raw;
     return logIn(await readLogin(request), { headers: request.headers, services });
@@ -53,17 +55,32 @@ export function logIn(
  */
 export function wantsLogin(error: unknown, request: Request): boolean {
   const { pathname } = new URL(request.url);
-  return error instanceof SkyringError && error.code === "unauthorized" &&
-    request.method === "GET" && (pathname === "/" || pathname.startsWith("/ui/")) &&
+  const asks = request.method === "GET"
+    ? pathname === "/" || pathname.startsWith("/ui/")
+    : isLogin(request);
+  return error instanceof SkyringError && error.code === "unauthorized" && asks &&
     /text\/html/.test(request.headers.get("accept") ?? "");
 }
 
-/** The form that asks for the token. @throws never */
-export function loginPage(status: number): Response {
-  const form = `<form method="post" action="/login"><label>Token ` +
-    `<input type="password" name="token" autocomplete="current-password" required></label> ` +
-    `<button>Log in</button></form>`;
-  return htmlResponse(page("Skyring: log in", `<h1>Skyring</h1>${form}`), status);
+/** The form that asks for the token, with the reason when one was refused. @throws never */
+export function loginPage(status: number, request: Request): Response {
+  const html = LoginPage({ style: styleSheet.text, wrong: isLogin(request) });
+  return textResponse(String(html), {
+    type: "text/html; charset=utf-8",
+    status,
+    headers: {
+      "content-security-policy": `default-src 'none'; style-src '${styleSheet.source}'; ` +
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
+      "x-frame-options": "DENY",
+      "cache-control": "no-store",
+      // The form needs its Origin header, which `no-referrer` would turn into `null`.
+      "referrer-policy": "same-origin",
+    },
+  });
+}
+
+function isLogin(request: Request): boolean {
+  return request.method === "POST" && new URL(request.url).pathname === "/login";
 }
 
 function tokenOf(headers: Headers, body: string): string {

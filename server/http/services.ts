@@ -39,6 +39,13 @@ export interface Page<Item> {
 export interface WantedBlock {
   readonly cid: Cid;
   readonly file: string | null;
+  /** Inner blocks belong to every node. */
+  readonly kind: "leaf" | "inner";
+  /** Copies that its files want. */
+  readonly replicas: number;
+  /** When it was last looked for in vain, ms since the epoch; and that nobody had it then. */
+  readonly triedAt: number | null;
+  readonly lost: boolean;
 }
 
 /** The ring as /api/ring shows it; slots as runs of equal owners. */
@@ -100,6 +107,8 @@ export interface Services {
   /** Names in the catalog, without walking it. */
   readonly fileCount?: () => number;
   readonly wanted?: (after: string | undefined, limit: number) => Page<WantedBlock>;
+  /** Which nodes that answer hold each block, in the order of the blocks. */
+  readonly holders?: (cids: readonly Cid[]) => Promise<readonly (readonly string[])[]>;
   /** Whether a block lies on this node (`Cache-Control: only-if-cached`). */
   readonly holds?: (cid: Cid) => boolean;
   readonly providers?: (cid: Cid, signal: AbortSignal) => Promise<readonly Provider[]>;

@@ -32,6 +32,12 @@ const assets: ReadonlyMap<string, Asset> = new Map([
   ["icon.svg", asset(icon, "image/svg+xml")],
 ]);
 
+/** The style sheet as text, and as a policy names it where a page carries it inside. */
+export const styleSheet = {
+  text: style,
+  source: `sha256-${createHash("sha256").update(style).digest("base64")}`,
+} as const;
+
 /** Addresses for a page's head, scripts in the order in which they run. */
 export const assetAddresses = {
   style: addressOf("style.css"),

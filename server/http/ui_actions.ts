@@ -91,6 +91,19 @@ function routeFileForms(app: App, ui: Ui): void {
     await pool.setReplicas(name, replicas);
     return fileHref(name);
   });
+  // There is no such file, so that a refusal has no page of its own to go back to.
+  app.post("/ui/file/undelete", async ({ req }) => {
+    const { name, cid, fields } = fileForm(await readForm(req.raw));
+    const text = fields.get("replicas") ?? "";
+    const replicas = queryInteger(text, { name: "copies", min: 1, max: replicasMax });
+    try {
+      await pool.link(cid, { name, replicas, condition: { kind: "absent" } });
+      return seeOther(fileHref(name));
+    } catch (error) {
+      if (!(error instanceof SkyringError) || error.code === "internal") throw error;
+      return failure(ui, req.raw, error);
+    }
+  });
   deed("/ui/file/delete", async ({ name, cid }) => {
     await pool.remove(name, { kind: "matches", cids: [cid] });
     return "/ui/files";

@@ -4,6 +4,7 @@
 import { linksMaxDefault, linksMaxLarge } from "../../shared/base/limits.ts";
 import { chunkBytesLarge } from "../../shared/base/limits.ts";
 import type { FileView, ShareLink } from "../../web/pages/file_view.ts";
+import type { DeletedView } from "../../web/pages/deleted.tsx";
 import type { FilesView } from "../../web/pages/files.tsx";
 import type { PieceRow } from "../../web/pages/pool_view.ts";
 import type { FileInfo, Pool } from "../engine/pool.ts";
@@ -15,11 +16,16 @@ import type { Views } from "./ui_views.ts";
 /** Blocks in one window: half a gigabyte of 256 KiB leaves, and a bar that still has a grain. */
 const windowBlocks = 2_000;
 const pageBlocks = 1_000;
+/** Words of one search, and deleted names on one page. */
+const wordsMax = 8;
+const deletedShown = 200;
 const keptMs = 4_000;
 const keptMax = 16;
 
 export interface FileViews {
   list(request: Request): Promise<FilesView>;
+  /** What can be brought back. */
+  deleted(): Promise<DeletedView>;
   /** @throws {SkyringError} not_found and others of the pool */
   one(name: string, options: {
     readonly from: number;
@@ -50,20 +56,30 @@ export function createFileViews(services: Services, views: Views): FileViews {
 
   return {
     async list(request) {
-      const query = new URL(request.url).searchParams;
-      const prefix = (query.get("prefix") ?? "").normalize("NFC").slice(0, 1_024);
-      const page = await pool.list({ prefix, ...pageOf(request.url) });
+      const asked = new URL(request.url).searchParams;
+      const prefix = (asked.get("prefix") ?? "").normalize("NFC").slice(0, 1_024);
+      const query = (asked.get("q") ?? "").trim().slice(0, 256);
+      const words = query.split(/\s+/).slice(0, wordsMax);
+      const page = await pool.list({ prefix, words, pieces: true, ...pageOf(request.url) });
       return {
         now: services.now(),
         prefix,
-        cursor: query.get("cursor"),
+        query,
+        cursor: asked.get("cursor"),
         items: page.items,
+        pieces: page.pieces ?? [],
+        deleted: await pool.deleted(1),
         next: encodeCursor(page.next),
         total: services.fileCount?.() ?? null,
         nodes: views.members().size,
         room: views.room(),
         writable: services.status().writable,
       };
+    },
+    async deleted() {
+      const items = await pool.deleted(deletedShown + 1);
+      const more = items.length > deletedShown;
+      return { now: services.now(), items: items.slice(0, deletedShown), more };
     },
     async one(name, { from, share, refusal }) {
       const file = await pool.stat(name);

@@ -1,8 +1,8 @@
 // The pages, and the part of each that is asked for again while it is open. A page that cannot be
 // made says what happened; a part that cannot is a problem, and the page keeps its last picture.
 
-import { asCid } from "../../shared/base/ids.ts";
 import { SkyringError } from "../../shared/base/errors.ts";
+import { DeletedPage, DeletedPart } from "../../web/pages/deleted.tsx";
 import { FailurePage } from "../../web/pages/failure.tsx";
 import { FileGone, FilePage, FilePart } from "../../web/pages/file.tsx";
 import { FilesPage, FilesPart } from "../../web/pages/files.tsx";
@@ -11,7 +11,7 @@ import { OverviewPage, OverviewPart } from "../../web/pages/overview.tsx";
 import { PeersPage, PeersPart, type PeersView } from "../../web/pages/peers.tsx";
 import { RingPage, type RingPageView, RingPart } from "../../web/pages/ring_page.tsx";
 import { ShareState } from "../../web/pages/share_box.tsx";
-import { WantedPage, WantedPart, type WantedView } from "../../web/pages/wanted.tsx";
+import { WantedPage, WantedPart } from "../../web/pages/wanted.tsx";
 import { WorkersPage, WorkersPart, type WorkersView } from "../../web/pages/workers.tsx";
 import { logIn } from "./login.ts";
 import { statusOf } from "./problems.ts";
@@ -20,6 +20,7 @@ import type { App } from "./routes.ts";
 import type { Services } from "./services.ts";
 import type { FileViews } from "./ui_files.ts";
 import { uiResponse } from "./ui_answer.ts";
+import { createWantedReader } from "./ui_wanted.ts";
 import type { Views } from "./ui_views.ts";
 
 export interface Ui {
@@ -54,6 +55,14 @@ export function routePages(app: App, ui: Ui): void {
     )));
   app.get("/ui/part/files", async ({ req }) => {
     return part(req.raw, FilesPart({ view: await files.list(req.raw) }));
+  });
+  app.get(
+    "/ui/deleted",
+    ({ req }) =>
+      page(ui, req.raw, async (frame) => DeletedPage({ view: await files.deleted(), frame })),
+  );
+  app.get("/ui/part/deleted", async ({ req }) => {
+    return part(req.raw, DeletedPart({ view: await files.deleted() }));
   });
   app.get("/ui/file", ({ req }) =>
     page(ui, req.raw, async (frame) => (
@@ -112,13 +121,13 @@ function routeListPages(app: App, ui: Ui): void {
     app.get("/ui/part/workers", ({ req }) => part(req.raw, WorkersPart({ view: view() })));
   }
   if (wanted !== undefined) {
+    const view = createWantedReader(services, views, wanted);
     app.get(
       "/ui/wanted",
-      ({ req }) =>
-        page(ui, req.raw, (frame) => WantedPage({ view: wantedView(ui, wanted), frame })),
+      ({ req }) => page(ui, req.raw, async (frame) => WantedPage({ view: await view(), frame })),
     );
-    app.get("/ui/part/wanted", ({ req }) => {
-      return part(req.raw, WantedPart({ view: wantedView(ui, wanted) }));
+    app.get("/ui/part/wanted", async ({ req }) => {
+      return part(req.raw, WantedPart({ view: await view() }));
     });
   }
 }
@@ -188,22 +197,4 @@ async function ringView(ui: Ui, request: Request): Promise<RingPageView> {
     if (!(error instanceof SkyringError) || error.code !== "not_found") throw error;
     return { ...base, lookup: { key, answer, first: null, missing: true } };
   }
-}
-
-function wantedView(ui: Ui, wanted: NonNullable<Services["wanted"]>): WantedView {
-  const { services, views } = ui;
-  const { items, next } = wanted(undefined, 100);
-  const pool = views.pool();
-  const names = views.members();
-  return {
-    pool,
-    more: next !== null,
-    items: items.map(({ cid, file }) => ({
-      cid,
-      file,
-      from: (views.ring?.lookup(asCid(cid))?.owners ?? [])
-        .filter((id) => id !== services.status().id)
-        .map((id) => names.get(id)?.name ?? `${id.slice(0, 8)}…`),
-    })),
-  };
 }

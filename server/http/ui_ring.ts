@@ -1,5 +1,6 @@
-// The ring as pages draw it: slots grouped by their first owner, counted by how many of their
-// owners answer; and where a name or a block lies on it. The placement is read once an epoch and
+// The ring as pages draw it: slots grouped by their first owner, counted by their copies, as far as
+// every node's own word tells them: an owner that does not answer has none, and one that lacks so
+// many blocks lacks them anywhere among its slots, since hashes are spread evenly. And where a name or a block lies on it. The placement is read once an epoch and
 // the counts made anew only when somebody's state changes, because 16,384 slots are too many to
 // walk for every poll of every page.
 
@@ -14,8 +15,10 @@ import type { RingAnswer, RingRow } from "../../web/pages/ring_page.tsx";
 import { sinceText } from "../../web/pages/words.ts";
 import type { RingSnapshot } from "./services.ts";
 
-/** Slots owned first by one node, by number of owners that answer. */
-type Counts = Map<string, Map<number, number>>;
+/** Slots owned first by one node, by number of copies. */
+type Counts = ReadonlyMap<string, ReadonlyMap<number, number>>;
+/** Slots by how many of their owners answer. */
+type Tally = RingView["tally"];
 
 export interface RingReader {
   /** Null while there is no roster. */
@@ -29,37 +32,102 @@ export interface RingReader {
 export function createRingReader(read: () => RingSnapshot): RingReader {
   let snapshot: RingSnapshot | undefined;
   let names = "";
-  let counted = { key: "", counts: new Map() as Counts };
+  let counted = { key: "", ...noCounts };
   return {
     view(nodes, { epoch, now }) {
       const known = nodes.map(({ id, name }) => `${id} ${name}`).join();
       if (snapshot === undefined || snapshot.epoch !== epoch || known !== names) {
         snapshot = read();
         names = known;
-        counted = { key: "", counts: new Map() };
+        counted = { key: "", ...noCounts };
       }
       if (snapshot.nodes.length === 0) return null;
       const alive = new Set(nodes.filter(({ state }) => state === "alive").map(({ id }) => id));
-      const key = [...alive].sort().join();
-      if (counted.key !== key) counted = { key, counts: countSlots(snapshot, alive) };
-      return ringView(snapshot, { nodes, now, counts: counted.counts });
+      const lacks = new Map(nodes.map(({ id, blocks }) => [id, blocks.wanted]));
+      const key = [...alive].sort().map((id) => `${id} ${lacks.get(id) ?? 0}`).join();
+      if (counted.key !== key) {
+        const tally = tallyOf(snapshot, alive);
+        counted = { key, tally, counts: countSlots(snapshot, { alive, lacks }) };
+      }
+      return ringView(snapshot, { nodes, now, ...counted });
     },
     rows: () => snapshot === undefined ? [] : rowsOf(snapshot, counted.counts),
     lookup: (text) => snapshot === undefined ? undefined : answerOf(snapshot, text),
   };
 }
 
-function countSlots(ring: RingSnapshot, alive: ReadonlySet<string>): Counts {
-  const counts: Counts = new Map();
+const noCounts: { readonly tally: Tally; readonly counts: Counts } = {
+  tally: new Map(),
+  counts: new Map(),
+};
+
+function tallyOf(ring: RingSnapshot, alive: ReadonlySet<string>): Tally {
+  const tally = new Map<number, number>();
+  for (const { from, to, owners } of ring.slots) {
+    const answering = owners.filter((owner) => alive.has(owner)).length;
+    if (owners.length > 0) tally.set(answering, (tally.get(answering) ?? 0) + to - from + 1);
+  }
+  return tally;
+}
+
+function countSlots(
+  ring: RingSnapshot,
+  nodes: {
+    readonly alive: ReadonlySet<string>;
+    /** Blocks that each node owns and lacks. */
+    readonly lacks: ReadonlyMap<string, number>;
+  },
+): Counts {
+  const chances = missingChances(ring, nodes);
+  const expected = new Map<string, Map<number, number>>();
   for (const { from, to, owners } of ring.slots) {
     const [first] = owners;
     if (first === undefined) continue;
-    const mine = counts.get(first) ?? new Map<number, number>();
-    const answering = owners.filter((owner) => alive.has(owner)).length;
-    mine.set(answering, (mine.get(answering) ?? 0) + to - from + 1);
-    counts.set(first, mine);
+    const mine = expected.get(first) ?? new Map<number, number>();
+    copyChances(owners.map((owner) => chances.get(owner) ?? 1)).forEach((chance, copies) => {
+      if (chance > 0) mine.set(copies, (mine.get(copies) ?? 0) + chance * (to - from + 1));
+    });
+    expected.set(first, mine);
   }
-  return counts;
+  return new Map([...expected].map(([id, slots]) => [id, wholeSlots(slots)]));
+}
+
+/** How likely a node lacks some block of one of its slots; 1 when it does not answer. */
+function missingChances(
+  ring: RingSnapshot,
+  { alive, lacks }: Parameters<typeof countSlots>[1],
+): ReadonlyMap<string, number> {
+  const owned = new Map<string, number>();
+  for (const { from, to, owners } of ring.slots) {
+    for (const owner of owners) owned.set(owner, (owned.get(owner) ?? 0) + to - from + 1);
+  }
+  return new Map([...owned].map(([id, slots]) => {
+    const missing = 1 - (1 - 1 / slots) ** (lacks.get(id) ?? 0);
+    return [id, alive.has(id) ? missing : 1];
+  }));
+}
+
+/** Chance of each number of copies, from the chances of each owner to lack its own. */
+function copyChances(missing: readonly number[]): readonly number[] {
+  return missing.reduce<number[]>((chances, lack) => {
+    const next = [...chances.map((chance) => chance * lack), 0];
+    chances.forEach((chance, copies) => {
+      next[copies + 1] = (next[copies + 1] ?? 0) + chance * (1 - lack);
+    });
+    return next;
+  }, [1]);
+}
+
+/** Expected counts as whole slots with the same sum; what rounds to none is not shown. */
+function wholeSlots(expected: ReadonlyMap<number, number>): Map<number, number> {
+  const sum = Math.round([...expected.values()].reduce((total, slots) => total + slots, 0));
+  const rounded = [...expected].map(([copies, slots]) => [copies, Math.round(slots)] as const)
+    .sort(([, left], [, right]) => right - left);
+  const rest = sum - rounded.reduce((total, [, slots]) => total + slots, 0);
+  return new Map(
+    rounded.map(([copies, slots], index) => [copies, index === 0 ? slots + rest : slots] as const)
+      .filter(([, slots]) => slots > 0),
+  );
 }
 
 function ringView(
@@ -67,15 +135,12 @@ function ringView(
   options: {
     readonly nodes: readonly NodeSnapshot[];
     readonly now: number;
+    readonly tally: Tally;
     readonly counts: Counts;
   },
 ): RingView {
-  const { nodes, now, counts } = options;
+  const { nodes, now, tally, counts } = options;
   const byId = new Map(nodes.map((node) => [node.id, node]));
-  const tally = new Map<number, number>();
-  for (const mine of counts.values()) {
-    for (const [owners, slots] of mine) tally.set(owners, (tally.get(owners) ?? 0) + slots);
-  }
   const arcs = ring.nodes.map(({ id, name }): RingArc => {
     const slots = counts.get(id) ?? new Map<number, number>();
     const own = [...slots.values()].reduce((sum, count) => sum + count, 0);

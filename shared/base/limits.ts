@@ -195,6 +195,9 @@ export const operationDeadlineMs = 5_000;
 export const stampAheadMsMax = 60_000;
 /** Addresses kept of one member. */
 export const addressesMax = 16;
+/** Names that one search looks at (a tenth of a second of work), and those before it pauses. */
+export const searchNamesMax = 200_000;
+export const searchNamesAtOnce = 4_000;
 /** Entries in one catalog message, and records named in one gossip digest. */
 export const catalogPageEntriesMax = 500;
 export const catalogDigestEntriesMax = 256;

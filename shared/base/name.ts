@@ -51,6 +51,14 @@ function hasControlCharacter(name: string): boolean {
   return false;
 }
 
+/** A name as it is searched: without capitals and accents. @throws never */
+export function foldName(name: string): string {
+  const lower = name.toLowerCase();
+  // deno-lint-ignore no-control-regex
+  if (/^[\0-\x7f]*$/.test(lower)) return lower;
+  return lower.normalize("NFD").replace(/\p{M}+/gu, "");
+}
+
 /** A name as the path of a URL: each segment percent-encoded, `/` kept. @throws never */
 export function encodeName(name: string): string {
   return name.split("/").map(encodeURIComponent).join("/");

@@ -29,7 +29,7 @@ export interface Value {
   readonly deleted: boolean;
   /** Versions of the last 8 changes, newest last, its own included. */
   readonly recent: readonly Ballot[];
-  /** Encoded body (see file_record.ts); empty when deleted. */
+  /** Encoded body (see file_record.ts); of a deleted file what it was, so that it can come back. */
   readonly body: Uint8Array;
 }
 

@@ -127,6 +127,15 @@ Deno.test("POST /login and /?token= set a cookie that works, on this port only",
   const page = await ask("/", { headers: { accept: "text/html" } });
   assert.equal(page.status, 401);
   assert.match(await page.text(), /<form method="post" action="\/login">/);
+  // Its style is inside, and allowed by its hash: no other address answers a stranger.
+  assert.match(page.headers.get("content-security-policy") ?? "", /style-src 'sha256-[\w+/=]+';/);
+  const wrong = await ask("/login", {
+    method: "POST",
+    body: "token=wrong",
+    headers: { "content-type": "application/x-www-form-urlencoded", accept: "text/html" },
+  });
+  assert.equal(wrong.status, 401);
+  assert.match(await wrong.text(), /That is not the token/);
 });
 
 Deno.test("a loopback listener needs the token behind a proxy and with --allow-host", async () => {

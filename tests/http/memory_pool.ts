@@ -6,12 +6,14 @@ import { createHash } from "node:crypto";
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { Cid } from "../../shared/base/ids.ts";
 import { chunkBytesDefault, linksMaxDefault, linksMaxLarge } from "../../shared/base/limits.ts";
+import { foldName } from "../../shared/base/name.ts";
 import { createChunker } from "../../shared/block/chunker.ts";
 import { cidOfDigest, codecOf } from "../../shared/block/cid.ts";
 import { createDagBuilder } from "../../shared/block/dag_builder.ts";
 import { createDagWalk, fileSizeOf, leafPart } from "../../shared/block/dag_reader.ts";
 import type {
   BlockRow,
+  DeletedFile,
   FileInfo,
   OpenFile,
   Pool,
@@ -22,6 +24,7 @@ import type {
 export interface MemoryPool extends Pool {
   readonly blockMap: Map<Cid, Uint8Array>;
   readonly files: Map<string, FileInfo>;
+  readonly deletedFiles: DeletedFile[];
   /** Stores loose blocks, such as those of a fixture. */
   store(cid: Cid, bytes: Uint8Array): void;
 }
@@ -33,6 +36,7 @@ const sha = (algorithm: string, bytes: Uint8Array) =>
 interface Shelf {
   readonly blockMap: Map<Cid, Uint8Array>;
   readonly files: Map<string, FileInfo>;
+  readonly deletedFiles: DeletedFile[];
   need(name: string): FileInfo;
   block(cid: Cid): Promise<Uint8Array>;
 }
@@ -44,6 +48,7 @@ export function createMemoryPool(now: () => number = () => 1_000_000): MemoryPoo
   const shelf: Shelf = {
     blockMap,
     files,
+    deletedFiles: [],
     need(name) {
       const info = files.get(name);
       if (info === undefined) throw new SkyringError("not_found", `Cannot find file ${name}`);
@@ -65,7 +70,7 @@ export function createMemoryPool(now: () => number = () => 1_000_000): MemoryPoo
 }
 
 function writes(
-  { blockMap, files, need, block }: Shelf,
+  { blockMap, files, deletedFiles, need, block }: Shelf,
   now: () => number,
 ): Pick<Pool, "push" | "link" | "remove" | "setReplicas"> {
   const record = (cid: Cid, options: Omit<PushOptions, "digests">, content: Content) => {
@@ -96,8 +101,13 @@ function writes(
     },
     remove: (name, condition) =>
       attempt(() => {
+        const { cid, size, chunkBytes, replicas } = need(name);
         judge(need(name), condition);
         files.delete(name);
+        deletedFiles.unshift({
+          ...{ name, cid, size, chunkBytes, replicas: replicas.wanted },
+          ...{ deletedAt: now(), keptUntil: now() + 86_400_000 },
+        });
       }),
     setReplicas: (name, replicas) =>
       attempt(() => {
@@ -110,8 +120,8 @@ function writes(
 }
 
 function reads(
-  { blockMap, files, need, block }: Shelf,
-): Pick<Pool, "open" | "openCid" | "stat" | "list" | "blocks" | "block"> {
+  { blockMap, files, deletedFiles, need, block }: Shelf,
+): Pick<Pool, "open" | "openCid" | "stat" | "list" | "deleted" | "blocks" | "block"> {
   return {
     open: (name) => attempt(() => openFile(need(name), block)),
     async openCid(cid) {
@@ -130,13 +140,16 @@ function reads(
       return openFile(info, block);
     },
     stat: (name) => attempt(() => need(name)),
-    list: ({ prefix, after, limit }) =>
+    list: ({ prefix, after, limit, words = [], pieces = false }) =>
       attempt(() => {
         const names = [...files.keys()].sort()
-          .filter((name) => name.startsWith(prefix) && (after === undefined || name > after));
+          .filter((name) => name.startsWith(prefix) && (after === undefined || name > after))
+          .filter((name) => words.every((word) => foldName(name).includes(foldName(word))));
         const items = names.slice(0, limit).map(need);
-        return { items, next: names.length > limit ? items.at(-1)?.name ?? null : null };
+        const next = names.length > limit ? items.at(-1)?.name ?? null : null;
+        return { items, next, ...(pieces ? { pieces: items.map(() => [1]) } : {}) };
       }),
+    deleted: (limit) => attempt(() => deletedFiles.slice(0, limit)),
     blocks: (name, { after, limit }) =>
       attempt(() => {
         const rows = leafRows(need(name), blockMap);

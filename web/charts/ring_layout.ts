@@ -17,7 +17,7 @@ export interface RingArc {
   readonly sign: Sign;
   /** A few words under the name, when it is not simply seeding. */
   readonly note: string;
-  /** Slots owned first, by number of owners that answer. */
+  /** Slots owned first, by number of copies. */
   readonly slots: ReadonlyMap<number, number>;
 }
 

@@ -3,6 +3,7 @@
 
 import { formatSize } from "../../shared/base/units.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
+import { DagPart } from "./dag_part.tsx";
 import { FileSheets } from "./file_sheets.tsx";
 import { bytesHref, downloadHref } from "./files.tsx";
 import { Ago, Command, Notice } from "./picture.tsx";
@@ -64,6 +65,7 @@ export function FilePart({ view }: { readonly view: FileView }) {
         </div>
       </div>
       <Pieces view={view} />
+      <DagPart view={view} />
     </>
   );
 }

@@ -28,6 +28,7 @@ export function FileSheets({ file, nodes }: { readonly file: FileRow; readonly n
         says="A second name for the same content: it takes no room until one of them changes."
         file={file}
         deed="Copy"
+        command={cliCommand("cp", [file.name, "NEW-NAME"])}
       >
         <NameField label="Name of the copy" value={copyName(file.name)} />
       </Sheet>
@@ -38,6 +39,7 @@ export function FileSheets({ file, nodes }: { readonly file: FileRow; readonly n
           `there ${nodes === 1 ? "is 1 node" : `are ${nodes} nodes`} now.`}
         file={file}
         deed="Change"
+        command={cliCommand("copies", [file.name, String(file.replicas.wanted)])}
       >
         <label class="field">
           <span>Copies of each block</span>
@@ -56,7 +58,7 @@ export function FileSheets({ file, nodes }: { readonly file: FileRow; readonly n
         id="delete"
         title={`Delete ${file.name}?`}
         says={`The name goes at once, on every node. Its ${formatSize(file.size)} are freed ` +
-          "later, when nothing else refers to them."}
+          "after the keep time, when nothing else refers to them; until then it can come back."}
         file={file}
         deed="Delete"
         risky

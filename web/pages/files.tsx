@@ -1,23 +1,35 @@
-// The files: what is stored, paged and searched by how names begin, and a place to drop more.
+// The files: what is stored, paged, by folder and by words in names, and a place to drop more.
 // Uploads are carried out by web/static/upload.js; without script the page can be read and a
 // command says how to push.
 
+import { pieces } from "../charts/pieces.ts";
 import { pips } from "../charts/pips.ts";
 import { formatSize } from "../../shared/base/units.ts";
 import { fileHref } from "./event_list.tsx";
 import { Frame, type FrameView, Live } from "./frame.tsx";
+import { UndeleteButton } from "./deleted.tsx";
 import { Ago, Command, Picture } from "./picture.tsx";
-import type { FileRow } from "./pool_view.ts";
+import type { DeletedRow, FileRow } from "./pool_view.ts";
 import { cliCommand, counted } from "./words.ts";
+
+/** How long a deletion is offered to be taken back above the list. */
+const undoMs = 120_000;
 
 export interface FilesView {
   readonly now: number;
+  /** How names must begin: a folder, mostly. */
   readonly prefix: string;
+  /** Words that names must hold, as they were written. */
+  readonly query: string;
   readonly cursor: string | null;
   readonly items: readonly FileRow[];
+  /** Copies along each file of `items`; none where they were not counted. */
+  readonly pieces: readonly (readonly number[])[];
   readonly next: string | null;
   /** Names in the catalog, when known; nodes; bytes that still fit, copies counted. */
   readonly total: number | null;
+  /** Names that can be brought back, the last deleted first; the first few. */
+  readonly deleted: readonly DeletedRow[];
   readonly nodes: number;
   readonly room: number;
   readonly writable: boolean;
@@ -31,24 +43,8 @@ export function FilesPage(
     <Frame view={frame} title="Files" page="files">
       <main id="main" class="main on-page">
         <Drop view={view} />
-        <search>
-          <form class="tools block-s" action="/ui/files">
-            <label class="grow">
-              <span class="sr">Names that begin with</span>
-              <input
-                class="input"
-                type="search"
-                name="prefix"
-                value={view.prefix}
-                placeholder="Names that begin with …"
-                maxlength={1024}
-              />
-            </label>
-            <button type="submit" class="btn">Search</button>
-            {view.prefix !== "" && <a class="btn btn-bare" href="/ui/files">Clear</a>}
-          </form>
-        </search>
-        <Live part={partOf(view)} seconds={10}>
+        <Search view={view} />
+        <Live part={partOf(view)} seconds={view.query === "" ? 10 : 30}>
           <FilesPart view={view} />
         </Live>
       </main>
@@ -56,9 +52,46 @@ export function FilesPage(
   );
 }
 
-function partOf({ prefix, cursor }: FilesView): string {
-  const query = new URLSearchParams({ prefix, ...(cursor === null ? {} : { cursor }) });
-  return `/ui/part/files?${query}`;
+function Search({ view }: { readonly view: FilesView }) {
+  return (
+    <search>
+      <form class="tools block-s" action="/ui/files">
+        <label class="grow">
+          <span class="sr">Words in the name</span>
+          <input
+            class="input"
+            type="search"
+            name="q"
+            value={view.query}
+            placeholder={view.prefix === ""
+              ? "Words in the name, in any order …"
+              : `Words in names below ${view.prefix} …`}
+            maxlength={256}
+          />
+        </label>
+        {view.prefix !== "" && <input type="hidden" name="prefix" value={view.prefix} />}
+        <button type="submit" class="btn">Search</button>
+        {(view.prefix !== "" || view.query !== "") && (
+          <a class="btn btn-bare" href="/ui/files">All files</a>
+        )}
+        <a class="btn btn-bare" href="/ui/deleted">Deleted lately</a>
+      </form>
+    </search>
+  );
+}
+
+function partOf(view: FilesView): string {
+  return hrefOf(view, view.cursor, "/ui/part/files");
+}
+
+function hrefOf(
+  { prefix, query }: FilesView,
+  cursor: string | null,
+  path = "/ui/files",
+): string {
+  const fields = Object.entries({ prefix, q: query, cursor: cursor ?? "" });
+  const given = new URLSearchParams(fields.filter(([, value]) => value !== ""));
+  return given.size === 0 ? path : `${path}?${given}`;
 }
 
 function Drop({ view }: { readonly view: FilesView }) {
@@ -98,12 +131,21 @@ function Drop({ view }: { readonly view: FilesView }) {
 /** What a poll brings. */
 export function FilesPart({ view }: { readonly view: FilesView }) {
   const { items } = view;
-  if (items.length === 0) return <NoFiles view={view} />;
-  const last = view.next !== null;
+  return (
+    <>
+      <JustDeleted view={view} />
+      {items.length === 0 ? <NoFiles view={view} /> : <FileList view={view} />}
+    </>
+  );
+}
+
+function FileList({ view }: { readonly view: FilesView }) {
+  const { items, prefix } = view;
   return (
     <>
       <div class="head">
         <div>
+          {prefix !== "" && <Folders prefix={prefix} />}
           <h1>{filesSentence(view)}</h1>
           <p>{copiesSentence(view)}</p>
         </div>
@@ -114,36 +156,73 @@ export function FilesPart({ view }: { readonly view: FilesView }) {
             <tr>
               <th>Name</th>
               <th>Copies</th>
+              <th class="hide-s">Pieces</th>
               <th class="num">Size</th>
-              <th class="num hide-s">Blocks</th>
               <th class="num hide-s">Changed</th>
               <th class="hide-s">
                 <span class="sr">Download</span>
               </th>
             </tr>
           </thead>
-          <tbody>{items.map((file) => <Row file={file} view={view} />)}</tbody>
+          <tbody>
+            {items.map((file, index) => (
+              <Row file={file} pieces={view.pieces[index] ?? []} view={view} />
+            ))}
+          </tbody>
         </table>
       </div>
       <div class="tools block-s">
-        {view.cursor !== null && <a class="btn" href={hrefOf(view.prefix, null)}>First names</a>}
-        {last && <a class="btn" href={hrefOf(view.prefix, view.next)}>Next 100 names</a>}
-        <Command text={view.prefix === "" ? cliCommand("ls") : cliCommand("ls", [view.prefix])} />
+        {view.cursor !== null && <a class="btn" href={hrefOf(view, null)}>First names</a>}
+        {view.next !== null && <a class="btn" href={hrefOf(view, view.next)}>Next names</a>}
+        <Command text={cliCommand("ls", prefix === "" ? [] : [prefix])} />
       </div>
     </>
   );
 }
 
-function hrefOf(prefix: string, cursor: string | null): string {
-  return `/ui/files?${new URLSearchParams({ prefix, ...(cursor === null ? {} : { cursor }) })}`;
+/** The folder that is shown, and those around it, as links. */
+function Folders({ prefix }: { readonly prefix: string }) {
+  const folders = prefix.split("/").slice(0, -1);
+  return (
+    <p class="crumbs">
+      <a href="/ui/files">Files</a> / {folders.map((folder, index) => {
+        const upTo = `${folders.slice(0, index + 1).join("/")}/`;
+        return (
+          <>
+            <a href={`/ui/files?${new URLSearchParams({ prefix: upTo })}`}>{folder}</a> /{" "}
+          </>
+        );
+      })}
+    </p>
+  );
+}
+
+/** What was deleted a moment ago, to be taken back with one click. */
+function JustDeleted({ view }: { readonly view: FilesView }) {
+  const [last] = view.deleted;
+  if (last === undefined || view.now - last.deletedAt > undoMs) return null;
+  return (
+    <div class="notice">
+      <p>
+        <b>{last.name} was deleted</b> <Ago at={last.deletedAt} now={view.now} />.
+      </p>
+      <UndeleteButton file={last} />
+      <a class="btn btn-bare" href="/ui/deleted">All deleted lately</a>
+    </div>
+  );
 }
 
 function filesSentence(view: FilesView): string {
-  const { items, total, prefix, next, cursor } = view;
+  const { items, total, prefix, query, next, cursor } = view;
   const bytes = formatSize(items.reduce((sum, { size }) => sum + size, 0));
+  const one = items.length === 1;
+  if (query !== "") {
+    const some = next === null && cursor === null ? "" : " of those looked at so far";
+    return `${counted(items.length, "name")}${some} ${one ? "holds" : "hold"} “${query}”.`;
+  }
   if (prefix !== "") {
     return `${next === null ? "" : "The first "}${counted(items.length, "name")} ` +
-      `${items.length === 1 ? "begins" : "begin"} with “${prefix}”.`;
+      `${one ? "begins" : "begin"} with “${prefix}”, ${bytes}.`;
   }
   if (next === null && cursor === null) return `${counted(items.length, "file")}, ${bytes}.`;
   return total === null
@@ -167,7 +246,13 @@ function dueOf(file: FileRow, nodes: number): number {
   return Math.min(file.replicas.wanted, Math.max(1, nodes));
 }
 
-function Row({ file, view }: { readonly file: FileRow; readonly view: FilesView }) {
+function Row(
+  { file, pieces: along, view }: {
+    readonly file: FileRow;
+    readonly pieces: readonly number[];
+    readonly view: FilesView;
+  },
+) {
   const cut = file.name.lastIndexOf("/") + 1;
   const due = dueOf(file, view.nodes);
   const least = Math.min(file.replicas.least, due);
@@ -186,8 +271,18 @@ function Row({ file, view }: { readonly file: FileRow; readonly view: FilesView 
           {least} of {due}
         </span>
       </td>
+      <td class="hide-s bars">
+        {along.length > 0 && (
+          <Picture
+            svg={pieces(along.map((copies) => ({ copies: Math.min(copies, due) })), {
+              replicas: due,
+              size: "small",
+              label: piecesLabel(file, along),
+            })}
+          />
+        )}
+      </td>
       <td class="num">{formatSize(file.size)}</td>
-      <td class="num hide-s">{file.blocks}</td>
       <td class="num hide-s">
         <Ago at={file.modifiedAt} now={view.now} />
       </td>
@@ -208,13 +303,30 @@ export function bytesHref(name: string): string {
   return `/api/files/${name.split("/").map(encodeURIComponent).join("/")}`;
 }
 
+function piecesLabel(file: FileRow, along: readonly number[]): string {
+  const [least, most] = [Math.min(...along), Math.max(...along)];
+  const copies = least === most ? String(least) : `${least} to ${most}`;
+  return `${counted(file.blocks, "block")}, ${copies} ${most === 1 ? "copy" : "copies"} each`;
+}
+
 function NoFiles({ view }: { readonly view: FilesView }) {
-  if (view.prefix !== "") {
+  const { query, prefix, next } = view;
+  if (query !== "") {
     return (
       <div class="empty">
-        <h1>No name begins with “{view.prefix}”.</h1>
-        <p>Capitals and accents count. Names are searched from their first letter.</p>
-        <a class="btn" href="/ui/files">Clear the search</a>
+        <h1>{next === null ? "No name holds" : "No name so far holds"} “{query}”.</h1>
+        <p>Every word must stand in the name somewhere; capitals and accents do not count.</p>
+        {next !== null && <a class="btn" href={hrefOf(view, next)}>Look further</a>}
+        <a class="btn" href="/ui/files">All files</a>
+      </div>
+    );
+  }
+  if (prefix !== "") {
+    return (
+      <div class="empty">
+        <h1>No name begins with “{prefix}”.</h1>
+        <p>It may have been renamed or removed. Search finds words anywhere in a name.</p>
+        <a class="btn" href="/ui/files">All files</a>
       </div>
     );
   }

@@ -79,6 +79,17 @@ export interface FileRow {
   readonly stale: boolean;
 }
 
+/** A name deleted a while ago whose content is still kept. */
+export interface DeletedRow {
+  readonly name: string;
+  readonly cid: string;
+  readonly size: number;
+  readonly replicas: number;
+  readonly chunkBytes: number;
+  readonly deletedAt: number;
+  readonly keptUntil: number;
+}
+
 /** One leaf of a file. */
 export interface PieceRow {
   readonly index: number;

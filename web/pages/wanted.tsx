@@ -1,4 +1,5 @@
-// What this node should have and lacks: how much, and the first blocks of it by name.
+// What this node should have and lacks: how much, and of the first blocks why each is wanted, who
+// has it and will give it, and when those that nobody has are asked for again.
 
 import { bar } from "../charts/bar.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
@@ -8,13 +9,24 @@ import { counted, sinceText, whole } from "./words.ts";
 
 export interface WantedView {
   readonly pool: PoolView;
-  readonly items: readonly {
-    readonly cid: string;
-    readonly file: string | null;
-    /** Names of the owners beside this node. */
-    readonly from: readonly string[];
-  }[];
+  readonly items: readonly WantedRow[];
   readonly more: boolean;
+}
+
+/** One block that this node owns and lacks. */
+export interface WantedRow {
+  readonly cid: string;
+  readonly file: string | null;
+  readonly kind: "leaf" | "inner";
+  /** Copies that its files want, and its slot where the ring is known. */
+  readonly replicas: number;
+  readonly slot: number | null;
+  /** Names of the nodes that hold it and answer. */
+  readonly from: readonly string[];
+  /** Nobody who was asked had it. */
+  readonly lost: boolean;
+  /** When it is looked for again, after a look in vain; ms since the epoch. */
+  readonly againAt: number | null;
 }
 
 /** The whole page. */
@@ -71,32 +83,52 @@ export function WantedPart({ view }: { readonly view: WantedView }) {
           Blocks {view.more && <small>the first {view.items.length}</small>}
         </h2>
         <div class="wrap" role="region" aria-label="Blocks wanted" tabindex={0}>
-          <table class="table">
+          <table class="table table-stack">
             <thead>
               <tr>
                 <th>Block</th>
                 <th>Of</th>
-                <th>Asked of its other owners</th>
+                <th>Why here</th>
+                <th>From whom</th>
               </tr>
             </thead>
-            <tbody>
-              {view.items.map(({ cid, file, from }) => (
-                <tr>
-                  <td>
-                    <code title={cid}>{cid.slice(0, 8)}…{cid.slice(-6)}</code>
-                  </td>
-                  <td class="name clip">
-                    {file === null
-                      ? <span class="quiet">an inner block</span>
-                      : <a href={`/ui/file?${new URLSearchParams({ name: file })}`}>{file}</a>}
-                  </td>
-                  <td class="soft">{from.join(", ")}</td>
-                </tr>
-              ))}
-            </tbody>
+            <tbody>{view.items.map((row) => <Row row={row} now={view.pool.now} />)}</tbody>
           </table>
         </div>
       </section>
     </>
   );
+}
+
+function Row({ row, now }: { readonly row: WantedRow; readonly now: number }) {
+  const { cid, file, kind } = row;
+  return (
+    <tr>
+      <td>
+        <code title={cid}>{cid.slice(0, 8)}…{cid.slice(-6)}</code>
+      </td>
+      <td class="name clip">
+        {file === null
+          ? <span class="quiet">{kind === "inner" ? "an inner block" : "some file"}</span>
+          : <a href={`/ui/file?${new URLSearchParams({ name: file })}`} title={file}>{file}</a>}
+      </td>
+      <td class="soft">{whyWords(row)}</td>
+      <td class={row.from.length === 0 && row.lost ? "is-risk tone" : "soft"}>
+        {fromWords(row, now)}
+      </td>
+    </tr>
+  );
+}
+
+function whyWords({ kind, slot, replicas }: WantedRow): string {
+  if (kind === "inner") return "every node keeps the inner blocks of files";
+  const where = slot === null ? "its slot" : `slot ${whole(slot)}`;
+  return `one of the ${replicas === 1 ? "owner" : `${replicas} owners`} of ${where}`;
+}
+
+/** It comes from whoever of the holders is quickest when its turn is there. */
+function fromWords({ from, lost, againAt }: WantedRow, now: number): string {
+  const again = againAt === null ? "" : `; asked again in ${sinceText(againAt - now)}`;
+  if (from.length > 0) return `${from.join(" or ")}${again}`;
+  return lost ? `nobody who answers has it${again}` : `nobody asked so far has it${again}`;
 }

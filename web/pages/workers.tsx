@@ -3,8 +3,8 @@
 import type { WorkerSnapshot } from "../../shared/status.ts";
 import type { Sign, Tone } from "../charts/glyph.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
-import { Ago, Glyph } from "./picture.tsx";
-import { counted } from "./words.ts";
+import { Ago, Command, Glyph } from "./picture.tsx";
+import { cliCommand, counted } from "./words.ts";
 
 export interface WorkersView {
   readonly now: number;
@@ -73,6 +73,10 @@ export function WorkersPart({ view }: { readonly view: WorkersView }) {
             {view.workers.map((worker) => <WorkerRow worker={worker} now={view.now} />)}
           </tbody>
         </table>
+      </div>
+      <div class="tools block-s">
+        <Command text={cliCommand("workers pause", [view.workers[0]?.name ?? "repair"])} />
+        <Command text={cliCommand("workers resume", [view.workers[0]?.name ?? "repair"])} />
       </div>
     </>
   );

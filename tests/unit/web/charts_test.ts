@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { allot, tickRuns } from "../../../web/charts/allot.ts";
 import { bar } from "../../../web/charts/bar.ts";
+import { dag, dagLevels } from "../../../web/charts/dag.ts";
 import { grid, gridCells } from "../../../web/charts/grid.ts";
 import { type Piece, pieces } from "../../../web/charts/pieces.ts";
 import { pips } from "../../../web/charts/pips.ts";
@@ -172,4 +173,34 @@ Deno.test("standalone() carries its colours and its namespace", () => {
   const svg = standalone(ring([arc("a")], { replicas: 1, title: "t" }));
   assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
   assert.match(svg, /<style>[^<]*--held:#12836a/);
+});
+
+Deno.test("dagLevels() has one root and room for every block on the level below", () => {
+  const shape = fc.record({
+    leaves: fc.integer({ min: 1, max: 5_000_000 }),
+    links: fc.constantFrom(174, 1_024),
+  });
+  fc.assert(fc.property(shape, ({ leaves, links }) => {
+    const levels = dagLevels({ leaves, links });
+    assert.equal(levels[0], 1);
+    assert.equal(levels.at(-1), leaves);
+    levels.slice(1).forEach((count, depth) => {
+      const above = levels[depth] ?? 0;
+      assert.ok(count <= above * links && count > (above - 1) * links);
+    });
+  }));
+});
+
+Deno.test("dag() stays small for any file, and shows a leaf without copies", () => {
+  const options = { links: 174, replicas: 3, from: 0, label: hostile };
+  const copies = Array.from({ length: 2_000 }, (_, index) => index === 700 ? 0 : 3);
+  const large = dag({ ...options, leaves: 4_000_000, copies });
+  assert.ok(large.length < 8_000, `${large.length} characters`);
+  assert.ok(!large.includes("<script"));
+  assert.match(large, /class="p-off"/);
+  const whole = dag({ ...options, leaves: 2_000, copies });
+  assert.match(whole, /class="p-risk"/);
+  assert.match(whole, /class="p-held"/);
+  assert.ok(!/p-risk/.test(dag({ ...options, leaves: 3, copies: [3, 3, 3] })));
+  assert.ok(!/<circle/.test(dag({ ...options, leaves: 1, copies: [1] })), "a leaf has no parent");
 });

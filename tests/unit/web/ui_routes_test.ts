@@ -320,3 +320,43 @@ Deno.test("/ui/events gives an address four streams, then 204, and frees the pla
   assert.equal(fifth.status, 200);
   for (const stream of [...streams.slice(1), fifth]) await stream.body?.cancel();
 });
+
+Deno.test("files are found by words in any order, capitals and accents aside", async () => {
+  const fixture = createFixture();
+  for (const name of ["Photos/Été 2025.JPG", "photos/hiver 2025.jpg", "x.txt"]) {
+    await put(fixture, name);
+  }
+  const list = async (query: Record<string, string>) =>
+    await (await fixture.ask(`/ui/files?${new URLSearchParams(query)}`)).text();
+  const two = await list({ q: "2025 phot" });
+  assert.match(two, /2 names hold “2025 phot”\./);
+  assert.ok(!two.includes("x.txt"));
+  assert.match(await list({ q: "ete jpg" }), /1 name holds/);
+  assert.match(await list({ q: "<none>" }), /No name holds “&lt;none&gt;”/);
+  assert.match(await list({ prefix: "Photos/", q: "2025" }), /1 name holds/);
+  assert.match(await list({ prefix: "gone/" }), /No name begins with “gone\/”/);
+});
+
+Deno.test("a deleted file comes back by one form, and never over a name taken since", async () => {
+  const fixture = createFixture();
+  const cid = await put(fixture, "a/plan.txt", "first");
+  assert.match(await (await fixture.ask("/ui/deleted")).text(), /Nothing was deleted lately/);
+  await post(fixture, "/ui/file/delete", { name: "a/plan.txt", cid });
+  for (const path of ["/ui/deleted", "/ui/part/files"]) {
+    const html = await (await fixture.ask(path)).text();
+    assert.match(html, /action="\/ui\/file\/undelete"/, path);
+    assert.ok(html.includes(cid), path);
+  }
+  await put(fixture, "a/plan.txt", "second");
+  const fields = { name: "a/plan.txt", cid, replicas: "3" };
+  const taken = await post(fixture, "/ui/file/undelete", fields);
+  assert.ok([409, 412].includes(taken.status), String(taken.status));
+  assert.equal(await (await fixture.ask("/api/files/a/plan.txt")).text(), "second");
+  await fixture.ask("/api/files/a/plan.txt", { method: "DELETE" });
+  const back = await post(fixture, "/ui/file/undelete", fields);
+  assert.deepEqual([back.status, back.headers.get("location")], [
+    303,
+    "/ui/file?name=a%2Fplan.txt",
+  ]);
+  assert.equal(await (await fixture.ask("/api/files/a/plan.txt")).text(), "first");
+});
