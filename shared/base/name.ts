@@ -54,7 +54,6 @@ function hasControlCharacter(name: string): boolean {
 /** A name as it is searched: without capitals and accents. @throws never */
 export function foldName(name: string): string {
   const lower = name.toLowerCase();
-  // deno-lint-ignore no-control-regex
   if (/^[\0-\x7f]*$/.test(lower)) return lower;
   return lower.normalize("NFD").replace(/\p{M}+/gu, "");
 }
