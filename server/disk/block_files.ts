@@ -8,6 +8,7 @@
 // that. A crash leaves a file without a row (adopted at the next start) or a doomed file (unlinked
 // then): both are found from the last folders and one table, without reading any block.
 
+import { Buffer } from "node:buffer";
 import { assert } from "../../shared/base/assert.ts";
 import { messageOf, SkyringError } from "../../shared/base/errors.ts";
 import type { Cid } from "../../shared/base/ids.ts";
@@ -47,6 +48,7 @@ import { type BlockWriter, createBlockWriter } from "./block_writer.ts";
 import type { Database, Statement } from "./database.ts";
 import { isOutOfHandles, isUnreadable, openDiskReserve, reservePath } from "./disk_space.ts";
 import { createKeyedTurns, type KeyedTurns } from "./keyed_turns.ts";
+import { matches } from "./verified_store.ts";
 
 export interface BlockFilesOptions {
   /** Opened with `blockMigrations`; stopped by its owner after this store. */
@@ -170,9 +172,16 @@ async function put(parts: Parts, block: Block): Promise<PutOutcome> {
 }
 
 async function putInTurn(parts: Parts, block: Block): Promise<PutOutcome> {
-  if (findBlock(parts.database, block.cid) !== undefined) {
-    await writeRows(parts, [touchBlocks([block.cid], parts.now())]);
-    return { ok: true, fresh: false };
+  const { cid } = block;
+  if (findBlock(parts.database, cid) !== undefined) {
+    // Its bytes may have rotted since: who puts it counts a copy on this answer.
+    const held = await readHeld(parts, cid);
+    if (held !== undefined && Buffer.compare(held, block.bytes) === 0) {
+      const at = parts.now();
+      await writeRows(parts, [touchBlocks([cid], at), verifyBlocks([cid], at)]);
+      return { ok: true, fresh: false };
+    }
+    await quarantineHeld(parts, cid);
   }
   await parts.space.recover(false);
   const size = block.bytes.length;
@@ -303,18 +312,34 @@ async function unlink(parts: Parts, cid: Cid, place: number): Promise<void> {
   await writeRows(parts, [deleteDoomed(cid, place)]);
 }
 
+/** A late call must not take the good copy that came since: what matches stays. */
 function quarantine(parts: Parts, cid: Cid): Promise<void> {
   return parts.turns.run(cid, async () => {
-    const row = findBlock(parts.database, cid);
-    if (row === undefined) return;
-    if (row.place > 0) {
-      await quarantineFile(parts.paths, { place: row.place, cid });
-    } else {
-      const bytes = readSmallBlock(parts.database, row.place);
-      if (bytes !== undefined) await Deno.writeFile(parts.paths.quarantined(cid), bytes);
-      await pruneQuarantine(parts.paths);
-    }
-    await writeRows(parts, deleteBlock(cid, row.place));
-    if (row.place > 0) await writeRows(parts, [deleteDoomed(cid, row.place)]);
+    const held = await readHeld(parts, cid);
+    if (held === undefined || !matches(cid, held)) await quarantineHeld(parts, cid);
   });
+}
+
+/** The bytes, or undefined when there are none to be had. @throws all but corrupt */
+async function readHeld(parts: Parts, cid: Cid): Promise<Uint8Array | undefined> {
+  try {
+    return await getBytes(parts, cid, 0);
+  } catch (thrown) {
+    if (thrown instanceof SkyringError && thrown.code === "corrupt") return undefined;
+    throw thrown;
+  }
+}
+
+async function quarantineHeld(parts: Parts, cid: Cid): Promise<void> {
+  const row = findBlock(parts.database, cid);
+  if (row === undefined) return;
+  if (row.place > 0) {
+    await quarantineFile(parts.paths, { place: row.place, cid });
+  } else {
+    const bytes = readSmallBlock(parts.database, row.place);
+    if (bytes !== undefined) await Deno.writeFile(parts.paths.quarantined(cid), bytes);
+    await pruneQuarantine(parts.paths);
+  }
+  await writeRows(parts, deleteBlock(cid, row.place));
+  if (row.place > 0) await writeRows(parts, [deleteDoomed(cid, row.place)]);
 }

@@ -14,6 +14,7 @@ import type { Activity } from "./activity.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Clock } from "./clock.ts";
 import { type Collected, Collector } from "./collect.ts";
+import type { ExtraCopies } from "./extra_copies.ts";
 import { Heal, type HealLine } from "./heal.ts";
 import type { RingView } from "./place.ts";
 import { ReferenceSweep } from "./reference_sweep.ts";
@@ -29,6 +30,8 @@ export interface RepairServiceOptions {
   readonly store: VerifiableStore;
   readonly ring: RingView;
   readonly exchange: BlockExchange;
+  /** Where a block is looked for that no member has. */
+  readonly extra?: ExtraCopies;
   readonly catalog: Catalog;
   readonly workers: Pick<Workers, "start">;
   readonly activity: Activity;
@@ -143,7 +146,7 @@ export async function quarantineUnreadable(store: VerifiableStore, error: unknow
   if (typeof cid === "string" && parseCid(cid).ok) await store.quarantine(asCid(cid));
 }
 
-/** The same store; `onLost` hears of each block that goes to quarantine. */
+/** The same store; `onLost` hears of each block that turned out bad and is not held any more. */
 export function watchLosses<Store extends VerifiableStore>(
   store: Store,
   onLost: (cid: Cid, bytes: number) => void,
@@ -153,7 +156,13 @@ export function watchLosses<Store extends VerifiableStore>(
     quarantine: async (cid: Cid) => {
       const bytes = store.sizeOf(cid);
       await store.quarantine(cid);
-      if (bytes !== undefined) onLost(cid, bytes);
+      if (bytes !== undefined && !store.has(cid)) onLost(cid, bytes);
+    },
+    put: async (cid, bytes, kind) => {
+      const held = store.has(cid);
+      const outcome = await store.put(cid, bytes, kind);
+      if (held && !outcome.ok && !store.has(cid)) onLost(cid, bytes.length);
+      return outcome;
     },
   };
 }

@@ -28,8 +28,9 @@ export interface StoreUse {
 export interface BlockStore {
   /**
    * Stores a block whose bytes were already checked against `cid`; resolves once durable.
-   * `kind` "inner" counts as metadata, "leaf" as block bytes. A block already held has its lease
-   * renewed, also when the store is full. The bytes must not change until this resolves.
+   * `kind` "inner" counts as metadata, "leaf" as block bytes. A block already held is read back:
+   * its lease is renewed, also when the store is full, or these bytes replace what is not the same.
+   * The bytes must not change until this resolves.
    * @throws {SkyringError} disk_failed: the node must stop; busy: too many puts wait; stopped
    */
   put(cid: Cid, bytes: Uint8Array, kind: BlockKind): Promise<PutOutcome>;
@@ -44,7 +45,7 @@ export interface BlockStore {
   sizeOf(cid: Cid): number | undefined;
   /** Removes a block; false when it was not held. Durable when resolved. */
   remove(cid: Cid): Promise<boolean>;
-  /** Moves a block that does not match its CID out of sight, keeping its bytes for inspection. */
+  /** Moves a block out of sight unless it matches its CID, keeping its bytes for inspection. */
   quarantine(cid: Cid): Promise<void>;
   /** Renews the lease of blocks that a push put or asked for (collector rule, section 7). */
   touch(cids: readonly Cid[]): Promise<void>;

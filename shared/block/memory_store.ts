@@ -4,8 +4,10 @@
 // Invariants: bytes are copied in and out, so no caller can change what is held; the capacity is
 // hard; "full" begins with a refusal and ends below 90 %.
 
+import { sha256 } from "../base/hash.ts";
 import type { Cid } from "../base/ids.ts";
 import { fullEndsBelow, metadataBytesMin, metadataShare } from "../base/limits.ts";
+import { digestOf } from "./cid.ts";
 import type { BlockKind, HeldBlock, PutOutcome, StoreUse, VerifiableStore } from "./block_store.ts";
 
 export interface MemoryStoreOptions {
@@ -49,20 +51,26 @@ export function createMemoryStore(options: MemoryStoreOptions): VerifiableStore 
     full = true;
     return { ok: false, code: "full", freeBytes };
   };
+  const remove = (cid: Cid) => removeOne({ held, heldBytes }, cid);
   const put = (cid: Cid, bytes: Uint8Array, kind: BlockKind): PutOutcome => {
     const known = held.get(cid);
     const at = now();
-    if (known !== undefined) {
+    if (known !== undefined && sameBytes(known.bytes, bytes)) {
       known.touchedAt = Math.max(known.touchedAt, at);
+      known.verifiedAt = Math.max(known.verifiedAt, at);
       return { ok: true, fresh: false };
     }
+    if (known !== undefined) remove(cid);
     const refusal = refusalOf(kind, bytes.length);
     if (refusal !== undefined) return refusal;
     held.set(cid, { bytes: bytes.slice(), kind, touchedAt: at, verifiedAt: at });
     heldBytes[kind] += bytes.length;
     return { ok: true, fresh: true };
   };
-  const remove = (cid: Cid) => removeOne({ held, heldBytes }, cid);
+  const quarantine = (cid: Cid) => {
+    const bytes = held.get(cid)?.bytes;
+    if (bytes !== undefined && !sameBytes(sha256(bytes), digestOf(cid))) remove(cid);
+  };
   const stamp = (cids: readonly Cid[], field: "touchedAt" | "verifiedAt") =>
     Promise.resolve(stampAll({ held, at: now() }, { cids, field }));
   const use = (): StoreUse => ({
@@ -85,7 +93,7 @@ export function createMemoryStore(options: MemoryStoreOptions): VerifiableStore 
       return Promise.resolve(touchedAt < touchedBefore && remove(cid));
     },
     // There is nobody to inspect memory: what does not match is dropped.
-    quarantine: (cid) => Promise.resolve(void remove(cid)),
+    quarantine: (cid) => Promise.resolve(quarantine(cid)),
     touch: (cids) => stamp(cids, "touchedAt"),
     markVerified: (cids) => stamp(cids, "verifiedAt"),
     list: (after, limit) => listed(held, { after, limit }),
@@ -95,6 +103,10 @@ export function createMemoryStore(options: MemoryStoreOptions): VerifiableStore 
     },
     stop: () => Promise.resolve(),
   };
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }
 
 function removeOne(

@@ -144,8 +144,8 @@ Deno.test("get() of a block whose file is short, long or gone is corrupt", () =>
       await Deno.remove(path(large(3)));
       for (const seed of [1, 2, 3]) {
         await assert.rejects(store.get(large(seed).cid), hasCode("corrupt"));
-        await store.quarantine(large(seed).cid);
-        assert.equal(store.has(large(seed).cid), false);
+        if (seed > 1) await store.quarantine(large(seed).cid);
+        assert.equal(store.has(large(seed).cid), seed === 1);
         assert.deepEqual(await put(store, large(seed)), { ok: true, fresh: true });
         assert.deepEqual(await store.get(large(seed).cid), large(seed).bytes);
       }
@@ -240,7 +240,8 @@ Deno.test("quarantine() keeps a bounded number of blocks", () =>
   inFolder((folder) =>
     during(folder, async ({ store }) => {
       const blocks = Array.from({ length: quarantinedBlocksMax + 5 }, (_, seed) => small(seed));
-      await Promise.all(blocks.map((block) => put(store, block)));
+      const bytes = small(-1).bytes;
+      await Promise.all(blocks.map((block) => put(store, { ...block, bytes })));
       for (const { cid } of blocks) await store.quarantine(cid);
       assert.equal((await names(`${folder}/blocks/quarantine`)).length, quarantinedBlocksMax);
     })

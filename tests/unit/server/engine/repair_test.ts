@@ -360,7 +360,12 @@ Deno.test("quarantineUnreadable() makes a block wanted that could not be read fo
       new SkyringError(code, `Cannot read block ${cid}: gone`, { data: { cid } });
     await quarantineUnreadable(node.store, failure("busy"));
     await quarantineUnreadable(node.store, new Error("other"));
-    assert.equal(node.service.view.missing, 0);
+    await quarantineUnreadable(node.store, failure("corrupt"));
+    assert.equal(node.service.view.missing, 0, "a good copy came meanwhile");
+    await node.store.remove(cid);
+    await node.store.put(cid, new Uint8Array(9), "leaf");
+    await quarantineUnreadable(node.store, failure("busy"));
+    assert.ok(node.store.has(cid));
     await quarantineUnreadable(node.store, failure("corrupt"));
     assert.equal(node.service.view.missing, 1);
     await node.run("repair");
