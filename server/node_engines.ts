@@ -13,6 +13,7 @@ import { Catalog } from "./engine/catalog.ts";
 import { type Holders, holdersOf } from "./engine/copy_count.ts";
 import { CatalogSync } from "./engine/catalog_sync.ts";
 import { systemClock } from "./engine/clock.ts";
+import { createExtraCopies } from "./engine/extra_copies.ts";
 import { InnerBlocks, needsNoInner } from "./engine/inner_blocks.ts";
 import { Mesh } from "./engine/mesh.ts";
 import type { Pool } from "./engine/pool.ts";
@@ -31,6 +32,7 @@ import type { Log } from "./log.ts";
 import { type BlockDriver, createBlockDriver } from "./net/block_driver.ts";
 import type { NodeDisk } from "./node_disk.ts";
 import type { NodeNetwork } from "./node_network.ts";
+import { makeTabBlocks } from "./node_tabs.ts";
 import type { Seat } from "./seat.ts";
 
 export interface NodeEnginesOptions {
@@ -84,7 +86,13 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
     operate: (key, change) => agreement.operate(key, change),
     assertClock: options.assertClock,
   });
-  const exchange = createBlockDriver({
+  const tabs = makeTabBlocks(host, () => exchange);
+  const exchange: BlockDriver = createBlockDriver({
+    tabs,
+    onFault: (peer, reason) => {
+      log.debug("peer_fault", { peer, reason });
+      tabs.offended(peer, reason);
+    },
     ...{ streams: host.streams, group: config.group, public: config.public, store: blocks },
     onFailure: (error) => {
       log.warn("block_serve_failed", { error });
@@ -92,7 +100,10 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
         log.warn("quarantine_failed", { error: cause })
       );
     },
-    onLie: (peer) => log.warn("peer_lied", { peer }),
+    onLie: (peer) => {
+      log.warn("peer_lied", { peer });
+      tabs.lied(peer);
+    },
   });
   const watched = watchLosses(blocks, (cid, bytes) => {
     log.warn("block_quarantined", { cid, bytes });
@@ -102,6 +113,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   const ports = {
     ...{ self, ring: netmap, store, unchecked: blocks, exchange },
     clock: systemClock,
+    extra: createExtraCopies({ ring: netmap, exchange, tabs }),
   };
   const inner = new InnerBlocks({
     ...{ catalog, store, workers },

@@ -19,6 +19,7 @@ import type { NodeDisk } from "./node_disk.ts";
 import type { NodeControl } from "./node_control.ts";
 import type { NodeEngines } from "./node_engines.ts";
 import type { NodeNetwork } from "./node_network.ts";
+import { makeTabService } from "./node_tabs.ts";
 import { type NodeView, version } from "./node_view.ts";
 import { isLoopback, type Seat } from "./seat.ts";
 
@@ -58,6 +59,10 @@ export function makeApp(options: NodeFacesOptions): App {
     ready: () => view.ready(),
     ring: () => view.ring(),
     peers: () => network.host.peers(),
+    tabs: makeTabService(network.host, {
+      ...{ store: engines.store, exchange: engines.exchange, ring: network.netmap },
+      replicasOf: (cid) => engines.repair.replicasOf(cid),
+    }),
     workers: {
       list: () => workers.snapshot(),
       pause: (name) => workers.setPaused(name, true),

@@ -1,6 +1,6 @@
 // Fetches blocks for one pull: from this node's store first, else from holders as the fetch
-// plan decides. The plan decides, this carries out: wants go to the block exchange, which hashes
-// what comes; searches to everyone; time comes from the clock.
+// plan decides, else from tabs. The plan decides, this carries out: wants go to the block exchange,
+// which hashes what comes; searches to everyone; time comes from the clock.
 //
 // Invariants: bytes given out match their CID (local ones are hashed here, remote ones at the
 // door of the exchange); every get() settles; after stop() nothing of this pull runs.
@@ -27,6 +27,7 @@ import {
 import { hashBlock } from "./block_hash.ts";
 import { type BlockSearch, createBlockSearch, type SearchPorts } from "./block_search.ts";
 import type { Clock } from "./clock.ts";
+import type { ExtraCopies, ExtraSearch } from "./extra_copies.ts";
 import { remoteOwnersOf } from "./place.ts";
 import { untilAborted } from "./until_aborted.ts";
 
@@ -47,6 +48,8 @@ export interface FetchPorts extends SearchPorts {
   /** The same blocks unchecked, when `store` hashes what it reads: once is enough. */
   readonly unchecked?: BlockStore;
   readonly clock: Clock;
+  /** Where a block is looked for when no member gave it. */
+  readonly extra?: ExtraCopies;
 }
 
 export interface FetchOptions {
@@ -69,6 +72,7 @@ export class BlockFetcher {
   readonly #options: FetchOptions;
   readonly #plan = createFetchPlan(fetchLimits);
   readonly #search: BlockSearch;
+  readonly #extra: ExtraSearch | undefined;
   readonly #end = new AbortController();
   readonly #waiting = new Map<number, Waiting>();
   readonly #requests = new Map<number, AbortController>();
@@ -81,11 +85,15 @@ export class BlockFetcher {
     this.#ports = ports;
     this.#options = options;
     this.#search = createBlockSearch(ports, this.#end.signal);
+    this.#extra = ports.extra?.search(this.#end.signal);
   }
 
-  /** A block's bytes. @throws {SkyringError} unavailable, disk_failed, stopped */
-  async get(cid: Cid): Promise<Uint8Array> {
-    return await this.#local(cid) ?? await this.#remote(cid);
+  /**
+   * A block's bytes; `hints` are peers that may have this one, beside those of the options.
+   * @throws {SkyringError} unavailable, disk_failed, stopped
+   */
+  async get(cid: Cid, hints: readonly NodeId[] = []): Promise<Uint8Array> {
+    return await this.#local(cid) ?? await this.#remote(cid, hints);
   }
 
   /** Ends all requests; open get() calls fail with `stopped`. */
@@ -112,20 +120,20 @@ export class BlockFetcher {
     return undefined;
   }
 
-  #remote(cid: Cid): Promise<Uint8Array> {
+  #remote(cid: Cid, hints: readonly NodeId[]): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       if (this.#end.signal.aborted) return reject(this.#end.signal.reason);
       const index = this.#nextIndex++;
       this.#waiting.set(index, { cid, resolve, reject });
-      this.#step({ kind: "want", index, holders: this.#holdersOf(cid) });
+      this.#step({ kind: "want", index, holders: this.#holdersOf(cid, hints) });
     });
   }
 
   /** Owners first, then who helped out before, then hints. */
-  #holdersOf(cid: Cid): Holder[] {
+  #holdersOf(cid: Cid, hints: readonly NodeId[]): Holder[] {
     const { ring } = this.#ports;
     const owners = remoteOwnersOf(ring, cid, this.#options.replicas ?? replicasDefault);
-    const others = [...this.#search.helpers(), ...this.#options.hints ?? []];
+    const others = [...this.#search.helpers(), ...hints, ...this.#options.hints ?? []];
     return [...new Set([...owners, ...others])].filter((id) => id !== ring.self)
       .map((id) => this.#holder(id));
   }
@@ -166,8 +174,7 @@ export class BlockFetcher {
       const bytes = this.#arrived.get(output.request);
       if (bytes !== undefined) waiting?.resolve(bytes);
     } else if (output.kind === "fail") {
-      const waiting = this.#take(output.index);
-      waiting?.reject(unavailable(waiting.cid, output.faults));
+      this.#run(this.#lastResort(output.index, output.faults));
     } else if (output.kind === "search") {
       this.#run(this.#find(output.index));
     } else {
@@ -208,6 +215,20 @@ export class BlockFetcher {
     const others = [...this.#waiting.values()].map((other) => other.cid);
     const found = await this.#search.find(waiting.cid, others);
     this.#step({ kind: "holders", index, holders: found.map((id) => this.#holder(id)) });
+  }
+
+  /** No member gave the block: a tab may have it. */
+  async #lastResort(
+    index: number,
+    faults: Extract<FetchOutput, { kind: "fail" }>["faults"],
+  ): Promise<void> {
+    const cid = this.#waiting.get(index)?.cid;
+    if (cid === undefined) return;
+    const others = [...this.#waiting.values()].map((other) => other.cid);
+    const bytes = await this.#extra?.get(cid, others);
+    const waiting = this.#take(index);
+    if (bytes === undefined) waiting?.reject(unavailable(cid, faults));
+    else waiting?.resolve(bytes);
   }
 
   #take(index: number): Waiting | undefined {

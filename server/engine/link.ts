@@ -16,9 +16,10 @@ import {
 import { holdersOf, weakest } from "./copy_count.ts";
 import { blocksOf, type DagBlock } from "./dag_blocks.ts";
 import { type RingView, targetsOf } from "./place.ts";
-import { fetchBlock, openDag } from "./pull.ts";
+import { openDag } from "./pull.ts";
 import type { PushPorts } from "./push.ts";
-import type { FetchPorts } from "./block_fetcher.ts";
+import { BlockFetcher, type FetchPorts } from "./block_fetcher.ts";
+import { orAborted } from "./until_aborted.ts";
 
 export type LinkPorts = PushPorts & FetchPorts;
 
@@ -50,6 +51,22 @@ export async function linkContent(ports: LinkPorts, options: LinkOptions): Promi
   const { cid, signal } = options;
   const fetchOptions = signal === undefined ? {} : { signal };
   const dag = await openDag(ports, cid, fetchOptions);
+  const fetcher = new BlockFetcher(ports);
+  try {
+    return await linkDag(ports, { ...options, size: dag.size, fetcher });
+  } finally {
+    await fetcher.stop();
+  }
+}
+
+/** One fetcher for all blocks: whoever has one of a file mostly has the next. */
+interface LinkWork extends LinkOptions {
+  readonly size: number;
+  readonly fetcher: BlockFetcher;
+}
+
+async function linkDag(ports: LinkPorts, options: LinkWork): Promise<LinkedContent> {
+  const { cid, size, signal, fetcher } = options;
   const found = { blocks: 0, largest: 0, least: Infinity, zones: Infinity };
   let batch: DagBlock[] = [];
   const flush = async () => {
@@ -58,8 +75,8 @@ export async function linkContent(ports: LinkPorts, options: LinkOptions): Promi
     found.zones = Math.min(found.zones, counted.zones);
     batch = [];
   };
-  const loadInner = (inner: Cid) => fetchBlock(ports, inner, fetchOptions);
-  for await (const block of blocksOf({ root: cid, size: dag.size }, loadInner)) {
+  const loadInner = (inner: Cid) => orAborted(fetcher.get(inner), signal);
+  for await (const block of blocksOf({ root: cid, size }, loadInner)) {
     signal?.throwIfAborted();
     batch.push(block);
     if (block.kind === "leaf") {
@@ -79,14 +96,14 @@ export async function linkContent(ports: LinkPorts, options: LinkOptions): Promi
     });
   }
   const chunkBytes = found.largest > chunkBytesDefault ? chunkBytesLarge : chunkBytesDefault;
-  return { size: dag.size, blocks: Math.max(1, found.blocks), chunkBytes, least, zones };
+  return { size, blocks: Math.max(1, found.blocks), chunkBytes, least, zones };
 }
 
 async function bringToCopies(
   ports: LinkPorts,
-  options: LinkOptions & { readonly blocks: readonly DagBlock[] },
+  options: LinkWork & { readonly blocks: readonly DagBlock[] },
 ): Promise<{ least: number; zones: number }> {
-  const { replicas, signal } = options;
+  const { replicas, signal, fetcher } = options;
   const cids = options.blocks.map(({ cid }) => cid);
   const holders = await holdersOf(ports, cids, { lease: true, signal });
   const live = ports.ring.placement().members.filter(({ id }) => ports.ring.isUsable(id)).length;
@@ -98,7 +115,7 @@ async function bringToCopies(
   if (weak.length === 0) return weakest(ports, holders);
   const worker = async () => {
     for (let next = weak.pop(); next !== undefined; next = weak.pop()) {
-      await copyBlock(ports, { ...next, missing: wanted - next.held.length, signal });
+      await copyBlock(ports, { ...next, missing: wanted - next.held.length, signal, fetcher });
     }
   };
   await Promise.all(Array.from({ length: copiesAtOnce }, worker));
@@ -112,12 +129,13 @@ async function copyBlock(
     readonly block: DagBlock;
     readonly held: readonly NodeId[];
     readonly missing: number;
+    readonly fetcher: BlockFetcher;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<void> {
-  const { block: { cid, kind }, held, signal } = work;
-  const hints = { hints: held.filter((id) => id !== ports.ring.self) };
-  const bytes = await fetchBlock(ports, cid, signal === undefined ? hints : { ...hints, signal });
+  const { block: { cid, kind }, held, signal, fetcher } = work;
+  const hints = held.filter((id) => id !== ports.ring.self);
+  const bytes = await orAborted(fetcher.get(cid, hints), signal);
   let { missing } = work;
   for (const target of targetsOf(ports.ring, cid)) {
     if (missing === 0) return;

@@ -1,7 +1,7 @@
 // Fetches what this node owns and lacks: a window of wanted blocks at a time, every usable member
 // asked once which of them it holds, the rarest first, from several holders at once, fastest
 // first, as fast as the budget allows and slowly while pushes and pulls run here. Stand-ins hand
-// over by being asked like anyone else.
+// over by being asked like anyone else, and what no member has may be in a tab.
 //
 // Invariants: repairs only while the node is writable; a block is fetched once, whatever fails;
 // what is stored was hashed at the exchange's door.
@@ -23,6 +23,7 @@ import type { BlockExchange } from "../../web/peer/block_exchange.ts";
 import type { Activity } from "./activity.ts";
 import type { Clock } from "./clock.ts";
 import { holdersOf } from "./copy_count.ts";
+import type { ExtraCopies } from "./extra_copies.ts";
 import type { RingView } from "./place.ts";
 import type { References } from "./references.ts";
 import type { WantedBlock } from "./wanted.ts";
@@ -38,6 +39,8 @@ export interface RepairOptions {
   readonly clock: Clock;
   /** Bytes a second; Infinity for as fast as it goes. */
   readonly bytesPerSecond: number;
+  /** Where a block is looked for that no member has. */
+  readonly extra?: ExtraCopies;
   /** Whether the council is reached and the node not paused: else nothing is moved. */
   readonly writable: () => boolean;
 }
@@ -113,15 +116,16 @@ export class Repair {
   }
 
   async #fetchWindow(blocks: readonly WantedBlock[], signal: AbortSignal): Promise<void> {
-    const { ring, references: { wanted }, clock } = this.#options;
+    const { ring, clock } = this.#options;
     const cids = blocks.map(({ cid }) => cid);
     const holders = await holdersOf(this.#options, cids, { lease: false, signal });
     signal.throwIfAborted();
     const jobs: Job[] = [];
+    const orphans: WantedBlock[] = [];
     blocks.forEach((block, index) => {
       const others = (holders[index] ?? []).filter((id) => id !== ring.self);
       if (others.length > 0) jobs.push({ block, holders: others });
-      else if (this.#isMissing(block)) wanted.failed(block.cid, { at: clock.now(), lost: true });
+      else if (this.#isMissing(block)) orphans.push(block);
     });
     const waiting = rarestFirst(jobs).reverse();
     const lanes = Array.from({ length: repairFetchesMax }, async (_, lane) => {
@@ -136,6 +140,29 @@ export class Repair {
     });
     const outcomes = await Promise.allSettled(lanes);
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+    await this.#rescue(orphans, signal);
+  }
+
+  /** Blocks that no member said to hold: from tabs, or lost as far as one can tell now. */
+  async #rescue(orphans: readonly WantedBlock[], signal: AbortSignal): Promise<void> {
+    const { references: { wanted }, clock, extra, writable } = this.#options;
+    const search = extra?.search(signal);
+    const cids = orphans.map(({ cid }) => cid);
+    const waiting = orphans.slice().reverse();
+    const lane = async () => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+        if (signal.aborted || !writable()) return;
+        const left = cids.slice(orphans.length - waiting.length);
+        const bytes = await search?.get(next.cid, left);
+        if (signal.aborted || !this.#isMissing(next)) continue;
+        if (bytes === undefined) wanted.failed(next.cid, { at: clock.now(), lost: true });
+        else {
+          await this.#awaitBudget(bytes.length, signal);
+          if (!await this.#keep(next, bytes)) return;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: repairFetchesBusyMax }, lane));
   }
 
   /** Whether the block is still to be fetched; one that came by a push is noted. */

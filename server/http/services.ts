@@ -4,15 +4,16 @@
 
 import type { Cid } from "../../shared/base/ids.ts";
 import type { NodeSnapshot, StatusSnapshot, WorkerSnapshot } from "../../shared/status.ts";
+import type { Ticket } from "../../shared/wire/admission.ts";
 import type { HealLine } from "../engine/heal.ts";
 import type { Lookup } from "../engine/lookup.ts";
 import type { NodeActions } from "../engine/node_actions.ts";
 import type { Pool } from "../engine/pool.ts";
+import type { RareBlock } from "../engine/rare_blocks.ts";
 import type { PeerInfo } from "../net/network.ts";
 import type { HttpLog } from "./adapter.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { MetricFamily } from "./metrics_text.ts";
-import type { TabService } from "./tab_api.ts";
 
 /** What of the settings decides who may do what. */
 export interface HttpConfig {
@@ -132,4 +133,16 @@ export interface WorkerControl {
   /** False when no worker has that name. */
   pause(name: string): boolean;
   resume(name: string): boolean;
+}
+
+/** What a node does for tabs. */
+export interface TabService {
+  /** @throws {SkyringError} busy: this peer misbehaved a while ago, or no more tabs fit */
+  ticket(peer: string): Ticket;
+  /** Blocks of live files that this node holds, fewest copies first. */
+  rare(options: { readonly limit: number; readonly seed: number }): Promise<readonly RareBlock[]>;
+  /** Where this node itself listens. */
+  addresses(): readonly string[];
+  /** Tabs that are let in at once. */
+  readonly max: number;
 }

@@ -6,27 +6,13 @@ import { peerIdFromString } from "@libp2p/peer-id";
 import * as v from "valibot";
 import { SkyringError } from "../../shared/base/errors.ts";
 import { encodeTicket } from "../../shared/wire/ticket_text.ts";
-import type { Ticket } from "../../shared/wire/admission.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
-import type { RareBlock } from "../engine/rare_blocks.ts";
 import type { PeerInfo } from "../net/network.ts";
 import { listOf } from "./nodes.ts";
 import { queryInteger, readJson } from "./requests.ts";
 import { jsonResponse } from "./responses.ts";
 import type { App } from "./routes.ts";
-import type { Services } from "./services.ts";
-
-/** What a node does for tabs. */
-export interface TabService {
-  /** @throws {SkyringError} busy: this peer misbehaved a while ago, or no more tabs fit */
-  ticket(peer: string): Ticket;
-  /** Blocks of live files that this node holds, fewest copies first. */
-  rare(options: { readonly limit: number; readonly seed: number }): Promise<readonly RareBlock[]>;
-  /** Where this node itself listens. */
-  addresses(): readonly string[];
-  /** Tabs that are let in at once. */
-  readonly max: number;
-}
+import type { Services, TabService } from "./services.ts";
 
 const ticketBody = v.strictObject({ peer: v.pipe(v.string(), v.maxLength(128)) });
 const rareLimitDefault = 256;
@@ -73,7 +59,7 @@ function tabRows(peers: readonly PeerInfo[]) {
 }
 
 /** This node first, then the living, each under its WebSocket addresses without its peer id. */
-function nodesFor({ status, nodes }: Services, tabs: TabService) {
+export function nodesFor({ status, nodes }: Services, tabs: TabService) {
   const { id, name } = status();
   const others = nodes().filter((node) => node.id !== id && node.state === "alive");
   const all: Pick<NodeSnapshot, "id" | "name" | "addresses">[] = [

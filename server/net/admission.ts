@@ -15,6 +15,7 @@ import {
   connectionsPerPeerMax,
   strangersMax,
 } from "../../shared/base/limits.ts";
+import { tabConnectionsMax, tabsMax } from "../../shared/base/tab_limits.ts";
 import { admissionProtocol, type RefusalReason, type Ticket } from "../../shared/wire/admission.ts";
 import { type DialContext, dialExchange } from "../../web/peer/admission_dial.ts";
 import type { ExchangeOutcome } from "../../web/peer/admission_words.ts";
@@ -23,6 +24,8 @@ import { createMailbox } from "../../web/peer/mailbox.ts";
 import { type AcceptContext, acceptExchange } from "./admission_accept.ts";
 import { equalInConstantTime, type GroupKeys } from "./group_keys.ts";
 import type { PeerEvent } from "./network.ts";
+import { Penalties } from "./penalties.ts";
+import { watchFloods } from "./stream_floods.ts";
 
 /** What a connection has been found to be. */
 export type Standing =
@@ -62,6 +65,12 @@ export interface Admission {
   connections(): readonly Connection[];
   /** Connections turned away since the start, by reason. */
   refusals(): ReadonlyMap<RefusalReason, number>;
+  /** Tabs that are admitted now. */
+  tabs(): number;
+  /** Ends all connections of a tab, and lets it in no more for a while. Others are left alone. */
+  punish(peer: NodeId, reason: string): void;
+  /** Milliseconds for which a tab is still kept out. */
+  penaltyMs(peer: NodeId): number;
   stop(): void;
 }
 
@@ -83,6 +92,7 @@ class AdmissionDriver implements Admission {
   readonly #entries = new Map<Connection, Entry>();
   readonly #admitted = new Map<NodeId, Connection[]>();
   readonly #refusals = new Map<RefusalReason, number>();
+  readonly #penalties = new Penalties();
   readonly #protocol: string;
 
   constructor(options: AdmissionOptions) {
@@ -93,6 +103,10 @@ class AdmissionDriver implements Admission {
   async attach(node: Libp2p): Promise<void> {
     node.addEventListener("connection:open", ({ detail: connection }) => {
       this.#track(connection);
+      watchFloods(connection, {
+        now: this.#options.now,
+        onFlood: () => this.#onFlood(connection),
+      });
       if (connection.direction === "outbound") void this.#ask(connection);
     });
     node.addEventListener("connection:close", ({ detail }) => this.#untrack(detail));
@@ -122,6 +136,40 @@ class AdmissionDriver implements Admission {
 
   refusals(): ReadonlyMap<RefusalReason, number> {
     return this.#refusals;
+  }
+
+  tabs(): number {
+    const isTab = ({ standing }: Entry) => standing.kind === "admitted" && standing.role === "tab";
+    const all = [...this.#entries].filter(([, entry]) => isTab(entry));
+    return new Set(all.map(([connection]) => connection.remotePeer.toString())).size;
+  }
+
+  punish(peer: NodeId, reason: string): void {
+    const connections = this.#admitted.get(peer) ?? [];
+    if (!connections.some((each) => this.#roleOf(each) === "tab")) return;
+    this.#penalties.add(peer, this.#options.now());
+    this.#refusals.set("penalty", (this.#refusals.get("penalty") ?? 0) + 1);
+    this.#options.onEvent({ kind: "refused", id: peer, reason: `dropped: ${reason}` });
+    for (const connection of connections) {
+      connection.abort(new Error(`Cannot keep tab: ${reason}`));
+    }
+  }
+
+  penaltyMs(peer: NodeId): number {
+    return this.#penalties.leftMs(peer, this.#options.now());
+  }
+
+  #roleOf(connection: Connection): PeerRole | undefined {
+    const standing = this.#entries.get(connection)?.standing;
+    return standing?.kind === "admitted" ? standing.role : undefined;
+  }
+
+  /** Members may open as many streams as they like: those of the DHT come in numbers. */
+  #onFlood(connection: Connection): void {
+    const role = this.#roleOf(connection);
+    if (role === "member" || connection.status !== "open") return;
+    if (role === "tab") return this.punish(peerOf(connection), "it opens streams without end");
+    connection.abort(new Error("Cannot keep connection: too many streams"));
   }
 
   stop(): void {
@@ -222,8 +270,18 @@ class AdmissionDriver implements Admission {
       remoteId: peerOf(connection),
       loopback: this.#options.isLoopback(connection.remoteAddr),
       isCopied: (bootId) => this.#isCopied(connection, bootId),
-      hasRoom: () => (this.#admitted.get(peerOf(connection)) ?? []).length < connectionsPerPeerMax,
+      refusalOf: (role) => this.#refusalOf(peerOf(connection), role),
     };
+  }
+
+  #refusalOf(peer: NodeId, role: PeerRole): RefusalReason | undefined {
+    const open = (this.#admitted.get(peer) ?? []).length;
+    if (role === "member") {
+      return open < connectionsPerPeerMax ? undefined : "too_many_connections";
+    }
+    if (this.penaltyMs(peer) > 0) return "penalty";
+    const fits = open === 0 ? this.tabs() < tabsMax : open < tabConnectionsMax;
+    return fits ? undefined : "too_many_connections";
   }
 
   #conclude(connection: Connection, outcome: ExchangeOutcome): void {

@@ -6,6 +6,7 @@ import {
   judgeTicket,
   nonceBytes,
   proofOf,
+  type RefusalReason,
   type Ticket,
   type Transcript,
 } from "../../shared/wire/admission.ts";
@@ -19,6 +20,7 @@ import {
   refuse,
   refused,
 } from "../../web/peer/admission_words.ts";
+import type { PeerRole } from "../../web/peer/caller.ts";
 import type { Mailbox } from "../../web/peer/mailbox.ts";
 
 /** What the dialled side knows before a word is said. */
@@ -26,8 +28,8 @@ export interface AcceptContext extends Omit<DialContext, "ticket"> {
   /** Keys that tickets are made with; never none. */
   readonly tickets: readonly Uint8Array[];
   readonly now: () => number;
-  /** A last word before a proven peer is let in, on connections held. */
-  readonly hasRoom: () => boolean;
+  /** A last word before a proven peer is let in: what speaks against one more of its role. */
+  readonly refusalOf: (role: PeerRole) => RefusalReason | undefined;
 }
 
 /** The side that was dialled. Never throws for the peer's fault. */
@@ -61,7 +63,8 @@ export async function acceptExchange(
     ? []
     : [proofOf(transcript, { key: judged.key, side: "acceptor" })];
   if (await context.isCopied(hello.message.boot)) return refuse(mail, "copied_identity", macs);
-  if (!context.hasRoom()) return refuse(mail, "too_many_connections");
+  const refusal = context.refusalOf(hello.message.role);
+  if (refusal !== undefined) return refuse(mail, refusal);
   mail.send(encodeAdmission({ t: "welcome", macs }));
   const done = await hear(mail, "done");
   if (!done.ok) return ended(mail, done);

@@ -216,7 +216,7 @@ class Exchange implements BlockDriver {
     this.#servers.add(link);
   }
 
-  /** Members are served as fast as they read, tabs out of one budget, a stranger at a fixed rate. */
+  /** Members are served as they read, tabs out of one budget, a stranger at a fixed rate. */
   #paceOf({ role }: Caller): (bytes: number) => Promise<() => void> {
     switch (role) {
       case "member":

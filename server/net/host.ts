@@ -10,6 +10,7 @@ import { messageOf, SkyringError } from "../../shared/base/errors.ts";
 import { sha256Text, toHex } from "../../shared/base/hash.ts";
 import { asNodeId, type NodeId } from "../../shared/base/ids.ts";
 import { admissionDeadlineMs, ticketLifeMs } from "../../shared/base/limits.ts";
+import { tabsMax } from "../../shared/base/tab_limits.ts";
 import { makeTicket, type RefusalReason, type Ticket } from "../../shared/wire/admission.ts";
 import {
   addressPeerId,
@@ -26,7 +27,7 @@ import { createChannel, type OwnedChannel } from "./channel.ts";
 import { createGossip, type Gossip } from "./gossip.ts";
 import { deriveGroupKeys } from "./group_keys.ts";
 import { createKeepPeers } from "./keep_peers.ts";
-import { createNode, type SkyringLibp2p } from "./libp2p_node.ts";
+import { createNode, forgetGone, type SkyringLibp2p } from "./libp2p_node.ts";
 import type { ChannelLimits, Network, PeerEvent, PeerInfo } from "./network.ts";
 import { createPeerStreams } from "./peer_streams.ts";
 import { createProviders, type Providers } from "./providers.ts";
@@ -69,8 +70,10 @@ export interface Host extends Network {
   readonly streams: StreamPort;
   readonly gossip: Gossip;
   readonly providers: Providers;
-  /** A ticket that lets this tab's peer id in for 24 h. */
+  /** A ticket that lets this tab's peer id in for 24 h. @throws {SkyringError} busy */
   issueTicket(peerId: string): Ticket;
+  /** Ends a tab's connections, and lets it in no more for a while. */
+  punish(tab: NodeId, reason: string): void;
   /** Peers that mDNS found, with addresses that may be dialled. */
   onDiscovered(listener: (found: { id: NodeId; addresses: readonly string[] }) => void): void;
   /** Connections turned away since the start, by reason. */
@@ -99,6 +102,8 @@ class SkyringHost implements Host {
   readonly #discoveries: DiscoveryListener[] = [];
   /** Endpoints being dialled on behalf of the operator or a member. */
   readonly #named = new Set<string>();
+  /** Members that were ever here; libp2p remembers no other peer that has gone. */
+  readonly #members = new Set<string>();
   readonly #isLoopback: (address: Multiaddr) => boolean;
   readonly #now: () => number;
   #node: SkyringLibp2p | undefined;
@@ -180,6 +185,7 @@ class SkyringHost implements Host {
     await this.#admission.attach(node);
     await this.#streams.attach(node);
     node.addEventListener("peer:discovery", ({ detail }) => this.#onDiscovery(detail));
+    forgetGone(node, this.#members);
     await node.start();
     this.#node = node;
     this.gossip.attach(node);
@@ -241,10 +247,19 @@ class SkyringHost implements Host {
   }
 
   issueTicket(peerId: string): Ticket {
+    const secondsLeft = Math.ceil(this.#admission.penaltyMs(asNodeId(peerId)) / 1_000);
+    if (secondsLeft > 0 || this.#admission.tabs() >= tabsMax) {
+      const state = secondsLeft > 0 ? `kept out for ${secondsLeft} s` : `${tabsMax} tabs are here`;
+      throw new SkyringError("busy", `Cannot let tab in: ${state}`, { retriable: true });
+    }
     const [key] = this.#keys.tickets;
     assert(key !== undefined, "there is always a key for tickets");
     const expiresAt = this.#now() + ticketLifeMs;
     return makeTicket(key, { group: this.#options.group, peerId, expiresAt });
+  }
+
+  punish(tab: NodeId, reason: string): void {
+    this.#admission.punish(tab, reason);
   }
 
   refusals(): ReadonlyMap<RefusalReason, number> {
@@ -261,6 +276,7 @@ class SkyringHost implements Host {
 
   #announce(event: PeerEvent): void {
     this.#keeper.onEvent(event);
+    if (event.kind === "admitted" && event.role === "member") this.#members.add(event.id);
     this.#streams.announce(event);
   }
 

@@ -118,6 +118,17 @@ export async function createNode(options: Libp2pOptions) {
 /** The node with its services. */
 export type SkyringLibp2p = Awaited<ReturnType<typeof createNode>>;
 
+/**
+ * Forgets every peer that has gone but these: tabs and scanners come under ever new ids, and the
+ * peer store would grow with each. @throws never
+ */
+export function forgetGone(node: SkyringLibp2p, members: ReadonlySet<string>): void {
+  node.addEventListener("peer:disconnect", ({ detail: id }) => {
+    if (members.has(id.toString())) return;
+    node.peerStore.delete(id).catch((error) => node.logger.forComponent("skyring").error(error));
+  });
+}
+
 function discoveryOf(
   discovery: Libp2pOptions["discovery"],
 ): ((components: DiscoveryComponents) => PeerDiscovery)[] {

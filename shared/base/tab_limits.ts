@@ -6,7 +6,7 @@ import { assert } from "./assert.ts";
 import { blockBytesMax, MiB } from "./limits.ts";
 
 /** Tabs connected to one node: each may cost a few hundred KiB, a hostile one some MiB. */
-export const tabsMax = 256;
+export const tabsMax = 192;
 /** Connections of one tab: the old one of a page that was loaded again, and the new one. */
 export const tabConnectionsMax = 2;
 /** A tab that lied or misbehaved is not let in again before this time, and so many are kept. */
@@ -18,7 +18,7 @@ export const tabOffencesMax = 4;
 export const tabForgiveMs = 60_000;
 /** Blocks asked of one tab at once, and asks that wait for their turn at it. */
 export const tabWantsMax = 8;
-export const tabWantsWaitingMax = 64;
+export const tabWantsWaitingMax = 256;
 /** Tabs asked at once who holds some blocks; and the time that a tab has to say so. */
 export const tabHavesMax = 32;
 export const tabHaveMs = 2_000;
@@ -39,8 +39,6 @@ export const tabAsksPerSecond = 2_000;
 export const tabAsksBurst = 4_096;
 /** Streams that one peer may open a minute: honest ones open a few, and keep them. */
 export const peerStreamsPerMinuteMax = 600;
-/** A tab that takes nothing of what was sent to it for this long is closed. */
-export const tabStallMs = 30_000;
 /** Relays at once for one member, and seeks: they cost a question to every tab. */
 export const relaysPerPeerMax = 4;
 export const seeksPerPeerMax = 2;

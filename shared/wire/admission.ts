@@ -36,6 +36,7 @@ export const refusalReasons = [
   "expired_ticket",
   "copied_identity", // the same peer id is connected under another boot id
   "too_many_connections",
+  "penalty", // a tab that misbehaved is kept out for a while
   "other_group", // the peer does not speak this group's admission
   "bad_message",
   "timeout",

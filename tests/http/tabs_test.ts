@@ -17,7 +17,7 @@ function post(body: unknown, headers: Record<string, string> = {}): RequestInit 
   };
 }
 
-Deno.test("POST /api/tab/ticket gives a ticket and the living nodes' WebSocket addresses", async () => {
+Deno.test("POST /api/tab/ticket gives a ticket and where living nodes take WebSockets", async () => {
   const others = [
     { ...node, id: "12D3KooWB", name: "b", addresses: ["/ip4/10.0.0.2/tcp/80/ws/p2p/12D3KooWB"] },
     { ...node, id: "12D3KooWC", name: "c", addresses: ["/ip4/10.0.0.3/tcp/81/p2p/12D3KooWC"] },
