@@ -234,7 +234,10 @@ function connect(parts: NodeParts): void {
     if (event.kind === "admitted") parts.control.clock.wake();
   });
   netmap.onEvent((event) => {
-    if (event.kind === "profile") engines.mesh.wake();
+    if (event.kind === "profile") {
+      engines.mesh.wake();
+      engines.repair.profilesChanged();
+    }
     if (event.kind !== "state") return;
     if (event.state === "alive") engines.repair.memberBack();
     const level = event.state === "suspect" ? "debug" : "info";

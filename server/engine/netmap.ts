@@ -40,6 +40,8 @@ export interface Netmap extends RingView {
   profileOf(id: NodeId): Profile | undefined;
   /** After a pause: no quorum answers, no trimming, no collecting until it is over. */
   paused(): boolean;
+  /** Members whose own word is that they are full. */
+  fullMembers(): ReadonlySet<NodeId>;
   /** A row a member, in order of id. */
   snapshot(): NodeSnapshot[];
   /** Listens until the returned function is called. Listeners must not throw. */
@@ -75,14 +77,23 @@ export function createNetmap(options: NetmapOptions): Netmap {
   };
   liveness.onEvent((event) => {
     if (event.kind === "state") note(event.id, event.state);
+    if (event.kind === "profile") full = undefined;
     emit(event);
   });
+  let full: ReadonlySet<NodeId> | undefined;
+  const fullMembers = () => {
+    full ??= new Set(
+      liveness.witnessed().filter(({ facts }) => facts?.phase.phase === "full").map(({ id }) => id),
+    );
+    return full;
+  };
   const placed = () => {
     assert(roster !== undefined, "owners are asked for before the first roster");
     return placement(roster);
   };
   const setRoster = (next: Roster) => {
     roster = next;
+    full = undefined;
     liveness.setMembers(next.members.map((member) => member.id));
     states.clear();
     for (const { id, state } of liveness.witnessed()) note(id, state);
@@ -97,6 +108,7 @@ export function createNetmap(options: NetmapOptions): Netmap {
     self,
     roster: () => roster,
     setRoster,
+    fullMembers,
     placement: placed,
     isUsable: (id) =>
       id === self || states.get(id) === "alive" ||

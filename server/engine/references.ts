@@ -1,6 +1,6 @@
 // What the files of the catalog mean for this node's blocks: which of those it holds are
-// referenced, which it owns and lacks, which it holds for others. The book of repair, trim and
-// collector; the walk over the files writes it (reference_sweep.ts).
+// referenced, which it owns and lacks, which it holds for others, or should while an owner is full.
+// The book of repair, trim and collector; the walk over the files writes it (reference_sweep.ts).
 //
 // Invariant: a verdict here is judgeBlock()'s, from the roster of now and the table of now; lists
 // are hints that are judged again before anything is done.
@@ -13,8 +13,8 @@ import { type BlockFacts, judgeBlock } from "../../shared/repair/plan.ts";
 import { ReferenceTable } from "../../shared/repair/reference_table.ts";
 import { slotOfCid } from "../../shared/ring/slot.ts";
 import type { DagBlock } from "./dag_blocks.ts";
-import type { RingView } from "./place.ts";
-import { WantedBlocks } from "./wanted.ts";
+import { type RingView, standsIn } from "./place.ts";
+import { type WantedBlock, WantedBlocks } from "./wanted.ts";
 
 export interface ReferencesPorts {
   readonly store: BlockStore;
@@ -30,6 +30,8 @@ export interface FileUse {
 /** The book. No method throws but by the store. */
 export class References {
   readonly wanted = new WantedBlocks();
+  /** What a full owner may lack: fetched only while there are too few copies. */
+  readonly stoodFor = new WantedBlocks();
   readonly table = new ReferenceTable();
   readonly #ports: ReferencesPorts;
   readonly #surplus = new Set<Cid>();
@@ -80,6 +82,13 @@ export class References {
   stored(cid: Cid, replicas: number): void {
     this.table.note(cid, replicas);
     this.wanted.delete(cid);
+    this.stoodFor.delete(cid);
+  }
+
+  /** The list on which a block is to be fetched; undefined when it is not. */
+  soughtIn(cid: Cid): WantedBlocks | undefined {
+    if (this.wanted.has(cid)) return this.wanted;
+    return this.stoodFor.has(cid) ? this.stoodFor : undefined;
   }
 
   /** A held block is gone: quarantined. It is wanted at once if this node should have it. */
@@ -107,18 +116,21 @@ export class References {
   /** The roster changed: what is not owned any more is no longer wanted. */
   rosterChanged(): void {
     this.wanted.retain(({ cid, kind, replicas }) => kind === "inner" || this.#owns(cid, replicas));
+    this.stoodFor.retain(({ cid, replicas }) => standsIn(this.#ports.ring, cid, replicas));
   }
 
   /** A walk of all files begins. */
   beginWalk(): void {
     this.table.beginWalk();
     this.wanted.beginWalk();
+    this.stoodFor.beginWalk();
   }
 
   /** Every file was walked in `pass`; held blocks are rejudged from here on. */
   endWalk(pass: number): void {
     this.table.endWalk();
     this.wanted.retain((_block, seen) => seen >= pass);
+    this.stoodFor.retain((_block, seen) => seen >= pass);
     this.#surplus.clear();
     this.#surplusOver = 0;
   }
@@ -130,9 +142,7 @@ export class References {
     const { pass, ...rest } = block;
     switch (judgeBlock(facts)) {
       case "fetch": {
-        const known = this.wanted.has(block.cid);
-        this.wanted.add({ ...rest, kind: facts.kind }, pass);
-        if (!known) { for (const wake of this.#wakers) wake(); }
+        this.#seek(this.wanted, { ...rest, kind: facts.kind }, pass);
         break;
       }
       case "surplus":
@@ -142,10 +152,20 @@ export class References {
         this.#surplus.delete(block.cid);
         this.wanted.delete(block.cid);
         break;
-      case "unreferenced":
       case "none":
+        if (facts.replicas > 0 && standsIn(this.#ports.ring, block.cid, facts.replicas)) {
+          this.#seek(this.stoodFor, { ...rest, kind: facts.kind }, pass);
+        }
+        break;
+      case "unreferenced":
         break;
     }
+  }
+
+  #seek(list: WantedBlocks, block: WantedBlock, pass: number): void {
+    const known = list.has(block.cid);
+    list.add(block, pass);
+    if (!known) { for (const wake of this.#wakers) wake(); }
   }
 
   #addSurplus(cid: Cid): void {

@@ -1,7 +1,8 @@
 // Fetches what this node owns and lacks: a window of wanted blocks at a time, every usable member
 // asked once which of them it holds, the rarest first, from several holders at once, fastest
 // first, as fast as the budget allows and slowly while pushes and pulls run here. Stand-ins hand
-// over by being asked like anyone else, and what no member has may be in a tab.
+// over by being asked like anyone else, and what no member has may be in a tab. When nothing of its
+// own is due, it stands in for owners that are full: for what they lack and no other stands for.
 //
 // Invariants: repairs only while the node is writable; a block is fetched once, whatever fails;
 // what is stored was hashed at the exchange's door.
@@ -24,7 +25,7 @@ import type { Activity } from "./activity.ts";
 import type { Clock } from "./clock.ts";
 import { holdersOf } from "./copy_count.ts";
 import type { ExtraCopies } from "./extra_copies.ts";
-import type { RingView } from "./place.ts";
+import { needsStandIn, type RingView } from "./place.ts";
 import type { References } from "./references.ts";
 import type { WantedBlock } from "./wanted.ts";
 import type { StepReport, Workers } from "./workers.ts";
@@ -88,6 +89,7 @@ export class Repair {
   /** Looks for everything again, now: a member came back, or somebody asked. */
   retry(): void {
     this.#options.references.wanted.retryAll();
+    this.#options.references.stoodFor.retryAll();
     this.#wake();
   }
 
@@ -102,9 +104,12 @@ export class Repair {
   }
 
   async #step(signal: AbortSignal): Promise<StepReport> {
-    const { references: { wanted }, clock, writable } = this.#options;
+    const { references: { wanted, stoodFor }, clock, writable } = this.#options;
     if (!writable()) return { more: false, progress: "waiting until the node is writable" };
-    const due = wanted.due(clock.now(), repairWindowBlocks);
+    const [own, others] = [wanted, stoodFor].map((list) =>
+      list.due(clock.now(), repairWindowBlocks)
+    );
+    const due = own?.length ? own : others ?? [];
     if (due.length === 0) return { more: false, progress: this.#progress() };
     this.#idle = false;
     try {
@@ -124,6 +129,7 @@ export class Repair {
     const orphans: WantedBlock[] = [];
     blocks.forEach((block, index) => {
       const others = (holders[index] ?? []).filter((id) => id !== ring.self);
+      if (this.#isNotNeeded(block, others)) return;
       if (others.length > 0) jobs.push({ block, holders: others });
       else if (this.#isMissing(block)) orphans.push(block);
     });
@@ -143,9 +149,18 @@ export class Repair {
     await this.#rescue(orphans, signal);
   }
 
+  /** A block of a full owner that has it after all, or for which others stand in; left out then. */
+  #isNotNeeded({ cid, replicas }: WantedBlock, holders: readonly NodeId[]): boolean {
+    const { ring, references: { stoodFor, wanted } } = this.#options;
+    if (wanted.has(cid) || !stoodFor.has(cid)) return false;
+    if (needsStandIn(ring, { cid, replicas, holders })) return false;
+    stoodFor.delete(cid); // the next walk judges it anew
+    return true;
+  }
+
   /** Blocks that no member said to hold: from tabs, or lost as far as one can tell now. */
   async #rescue(orphans: readonly WantedBlock[], signal: AbortSignal): Promise<void> {
-    const { references: { wanted }, clock, extra, writable } = this.#options;
+    const { extra, writable } = this.#options;
     const search = extra?.search(signal);
     const cids = orphans.map(({ cid }) => cid);
     const waiting = orphans.slice().reverse();
@@ -155,7 +170,7 @@ export class Repair {
         const left = cids.slice(orphans.length - waiting.length);
         const bytes = await search?.get(next.cid, left);
         if (signal.aborted || !this.#isMissing(next)) continue;
-        if (bytes === undefined) wanted.failed(next.cid, { at: clock.now(), lost: true });
+        if (bytes === undefined) this.#failed(next.cid, { lost: true });
         else {
           await this.#awaitBudget(bytes.length, signal);
           if (!await this.#keep(next, bytes)) return;
@@ -168,15 +183,20 @@ export class Repair {
   /** Whether the block is still to be fetched; one that came by a push is noted. */
   #isMissing({ cid, replicas }: WantedBlock): boolean {
     const { references, store } = this.#options;
-    if (!references.wanted.has(cid)) return false;
+    if (references.soughtIn(cid) === undefined) return false;
     if (!store.has(cid)) return true;
     references.stored(cid, replicas);
     return false;
   }
 
+  #failed(cid: Cid, { lost }: { readonly lost: boolean }): void {
+    const { references, clock } = this.#options;
+    references.soughtIn(cid)?.failed(cid, { at: clock.now(), lost });
+  }
+
   /** Fetches one block. @returns false when there is no room for more */
   async #fetch({ block, holders }: Job, signal: AbortSignal): Promise<boolean> {
-    const { references: { wanted }, clock } = this.#options;
+    const { clock } = this.#options;
     const left = holders.filter((id) => this.#options.ring.isUsable(id));
     const bytes = block.bytes > 0 ? block.bytes : blockBytesMax / 4;
     await this.#awaitBudget(bytes, signal);
@@ -191,9 +211,7 @@ export class Repair {
       left.splice(left.indexOf(source), 1);
     }
     this.#budget.giveBack(bytes);
-    if (!signal.aborted && this.#isMissing(block)) {
-      wanted.failed(block.cid, { at: clock.now(), lost: false });
-    }
+    if (!signal.aborted && this.#isMissing(block)) this.#failed(block.cid, { lost: false });
     return true;
   }
 
@@ -235,7 +253,7 @@ export class Repair {
   async #keep(block: WantedBlock, bytes: Uint8Array): Promise<boolean> {
     const { references, store, clock } = this.#options;
     const { cid, kind, replicas } = block;
-    const failed = () => references.wanted.failed(cid, { at: clock.now(), lost: false });
+    const failed = () => this.#failed(cid, { lost: false });
     try {
       const outcome = await store.put(cid, bytes, kind);
       if (!outcome.ok) {

@@ -67,6 +67,8 @@ export interface RepairService {
   completed(entry: CatalogEntry): void;
   /** A member answers again. */
   memberBack(): void;
+  /** What members say of themselves changed: others may be full now. */
+  profilesChanged(): void;
   /** A held block was quarantined. */
   lost(cid: Cid, bytes: number): void;
   wantedPage(after: string | undefined, limit: number): {
@@ -99,6 +101,7 @@ export function createRepairService(options: RepairServiceOptions): RepairServic
   const collector = new Collector({ ...upkeep, others, rebuilding });
   const heal = new Heal({ ...upkeep, self, members });
   const scrub = new Scrub(options);
+  let full = "";
   talk.answer(async (asked) => {
     switch (asked.kind) {
       case "vouch":
@@ -126,6 +129,13 @@ export function createRepairService(options: RepairServiceOptions): RepairServic
     rosterChanged: () => sweep.rosterChanged(),
     completed: (entry) => sweep.changed(entry),
     memberBack: () => repair.retry(),
+    profilesChanged: () => {
+      const now = [...options.ring.fullMembers?.() ?? []].sort().join(" ");
+      if (now === full) return;
+      full = now;
+      // What they lack is stood in for, and what they took over is surplus elsewhere.
+      sweep.request();
+    },
     lost: (cid, bytes) => references.lost(cid, bytes),
     wantedPage: (after, limit) => {
       const some = references.wanted.page(after, limit + 1);

@@ -111,6 +111,40 @@ Deno.test("Repair names what nobody has, and brings it when a holder returns", (
     assertCopies(upkeep, 3);
   }));
 
+Deno.test("Repair places stand-ins for what an owner is too full to take, and they hand over", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock, 7);
+    await upkeep.push("a", testBytes(12 * MiB));
+    const [gone, full] = [upkeep.at(5), upkeep.at(2)];
+    const roomBefore = full.store.use().capacityBytes;
+    // One node dies for good; another that should take over has no room for it.
+    gone.node.manner = "dead";
+    full.store.resize(full.store.use().blockBytes);
+    upkeep.setMembers([0, 1, 2, 3, 4, 6]);
+    await upkeep.runAll("references", "repair");
+    assert.ok(full.store.use().full && full.service.view.missing > 0);
+    for (const one of upkeep.members()) one.service.profilesChanged();
+    await upkeep.runAll("references", "repair");
+    assertCopies(upkeep, 3);
+    const copies = () => upkeep.members().reduce((sum, { store }) => sum + store.use().blocks, 0);
+    const stood = copies();
+    await upkeep.runAll("references", "repair");
+    assert.equal(copies(), stood, "each stood in for once");
+    // It has room again: it takes what is its own, and the stand-ins let go.
+    full.store.resize(roomBefore);
+    for (const one of upkeep.members()) one.service.profilesChanged();
+    upkeep.jump(61_000);
+    await upkeep.runAll("references", "repair");
+    assert.equal(full.service.view.missing, 0);
+    for (let round = 0; round < 3; round++) {
+      upkeep.jump(61_000);
+      await upkeep.runAll("references", "trim");
+    }
+    assertCopies(upkeep, 3);
+    assert.equal(copies(), stood);
+    assert.ok(upkeep.members().every(({ service }) => service.view.surplus === 0));
+  }));
+
 Deno.test("Repair gets past liars, busy and silent holders", () =>
   inVirtualTime(async (clock) => {
     const upkeep = createUpkeepPool(clock);

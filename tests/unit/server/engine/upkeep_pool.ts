@@ -152,7 +152,9 @@ function makeNode(
     service.lost(cid, bytes);
   });
   const base = pool.ports(parts.at);
-  const ring = { ...base.ring, placement: () => placement(roster()) };
+  const fullMembers = () =>
+    new Set(pool.nodes.filter(({ store }) => store.use().full).map(({ id }) => id));
+  const ring = { ...base.ring, placement: () => placement(roster()), fullMembers };
   const state = { writable: true, quietMs: 0 as number | undefined, compares: true };
   const service = createRepairService({
     ...{ store, ring, activity, clock, roster },
