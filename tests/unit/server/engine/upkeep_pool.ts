@@ -224,3 +224,15 @@ function rosterOf(
   const founder = pool.node(0).id;
   return { lineage, epoch, members, council, lost: [], foundedAt: 1, founder, salt: "0" };
 }
+
+/** The loops of all members turn until the work has ended. */
+export async function whileRunning<T>(upkeep: UpkeepPool, work: Promise<T>): Promise<T> {
+  let ended = false;
+  const end = () => void (ended = true);
+  work.then(end, end);
+  while (!ended) {
+    await upkeep.runAll("references", "repair");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  return await work;
+}
