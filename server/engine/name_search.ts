@@ -17,6 +17,28 @@ export interface NameQuery {
   readonly limit: number;
 }
 
+/** Names looked at for one list of folders: a folder of files alone ends it there. */
+const folderStepsMax = 200;
+
+/** Folders right below `prefix` in byte order, each with its slash. @throws never */
+export function foldersBelow(
+  catalog: Pick<Catalog, "namesOnly">,
+  { prefix, limit }: { readonly prefix: string; readonly limit: number },
+): string[] {
+  const folders: string[] = [];
+  let after: string | undefined;
+  for (let step = 0; step < folderStepsMax && folders.length < limit; step++) {
+    const [name] = catalog.namesOnly("file", { prefix, after, limit: 1 });
+    if (name === undefined) break;
+    const slash = name.indexOf("/", prefix.length);
+    const folder = name.slice(0, slash + 1);
+    if (slash !== -1) folders.push(folder);
+    // The last code point stands behind every name of the folder.
+    after = slash === -1 ? name : `${folder}\u{10FFFF}`;
+  }
+  return folders;
+}
+
 /** A page of live files in byte order of their names; `next` is null at the end. @throws never */
 export async function findNames(
   catalog: Pick<Catalog, "names" | "namesOnly" | "get">,

@@ -108,6 +108,8 @@ export interface Pool {
       readonly pieces?: boolean;
     },
   ): Promise<FilePage>;
+  /** Folders right below a prefix, each as a prefix; the first `limit`. */
+  folders(prefix: string, limit: number): Promise<readonly string[]>;
   /** Names deleted within the keep time, the last first: what link() can bring back. */
   deleted(limit: number): Promise<readonly DeletedFile[]>;
   blocks(

@@ -21,7 +21,7 @@ import type { Catalog } from "./catalog.ts";
 import { holdersOf, weakest } from "./copy_count.ts";
 import { blocksOf, type DagBlock } from "./dag_blocks.ts";
 import { countFiles } from "./file_copies.ts";
-import { findNames } from "./name_search.ts";
+import { findNames, foldersBelow } from "./name_search.ts";
 import { linkContent, type LinkPorts } from "./link.ts";
 import { copiesMinimum } from "./place.ts";
 import type {
@@ -201,6 +201,11 @@ export function createPool(ports: PoolPorts): Pool {
         infoOf(name, { file, value, stale: false, copies: counted[index] ?? noCopies })
       );
       return { items, next, ...(pieces ? { pieces: counted.map((each) => each.pieces) } : {}) };
+    },
+
+    folders(prefix, limit) {
+      ports.assertReadable();
+      return Promise.resolve(foldersBelow(ports.catalog, { prefix, limit }));
     },
 
     deleted(limit) {

@@ -19,6 +19,7 @@ const pageBlocks = 1_000;
 /** Words of one search, and deleted names on one page. */
 const wordsMax = 8;
 const deletedShown = 200;
+const foldersShown = 48;
 const keptMs = 4_000;
 const keptMax = 16;
 
@@ -68,6 +69,9 @@ export function createFileViews(services: Services, views: Views): FileViews {
         cursor: asked.get("cursor"),
         items: page.items,
         pieces: page.pieces ?? [],
+        folders: query === "" && asked.get("cursor") === null
+          ? await pool.folders(prefix, foldersShown)
+          : [],
         deleted: await pool.deleted(1),
         next: encodeCursor(page.next),
         total: services.fileCount?.() ?? null,

@@ -10,9 +10,10 @@ import type { Services } from "./services.ts";
 import { assetAddresses } from "./static_files.ts";
 import { createRingReader, type RingReader } from "./ui_ring.ts";
 import { createTrafficLog } from "./traffic_log.ts";
+import { eventsKeptMax } from "../../shared/base/limits.ts";
 import { wantedOf } from "../../web/pages/health.ts";
 
-/** More than are shown: some kinds have no words. */
+/** More than are shown: some kinds have no words. Older ones of members are shown all the same. */
 const eventsRead = 100;
 /** Name of the cookie with the theme; a taste, not a secret. */
 export const themeCookie = "skyring-theme";
@@ -49,7 +50,9 @@ export function createViews(services: Services): Views {
         nodes: members,
         ring: ring?.view(members, { epoch: status.roster.epoch, now }) ?? null,
         traffic: traffic.sample(now, { wanted: wantedOf(members), peers }),
-        events: services.events.recent(eventsRead).flatMap(eventOf),
+        events: services.events.recent(eventsKeptMax)
+          .filter(({ kind }, index) => kind === "member" || index < eventsRead)
+          .slice(0, eventsRead * 2).flatMap(eventOf),
         files: services.fileCount?.() ?? null,
         takesOrders: services.nodeActions !== undefined,
         heals: services.heal !== undefined,

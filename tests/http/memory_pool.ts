@@ -121,7 +121,7 @@ function writes(
 
 function reads(
   { blockMap, files, deletedFiles, need, block }: Shelf,
-): Pick<Pool, "open" | "openCid" | "stat" | "list" | "deleted" | "blocks" | "block"> {
+): Pick<Pool, "open" | "openCid" | "stat" | "list" | "folders" | "deleted" | "blocks" | "block"> {
   return {
     open: (name) => attempt(() => openFile(need(name), block)),
     async openCid(cid) {
@@ -148,6 +148,12 @@ function reads(
         const items = names.slice(0, limit).map(need);
         const next = names.length > limit ? items.at(-1)?.name ?? null : null;
         return { items, next, ...(pieces ? { pieces: items.map(() => [1]) } : {}) };
+      }),
+    folders: (prefix, limit) =>
+      attempt(() => {
+        const below = [...files.keys()].filter((name) => name.startsWith(prefix))
+          .map((name) => name.slice(0, name.indexOf("/", prefix.length) + 1));
+        return [...new Set(below)].filter((folder) => folder !== "").sort().slice(0, limit);
       }),
     deleted: (limit) => attempt(() => deletedFiles.slice(0, limit)),
     blocks: (name, { after, limit }) =>

@@ -22,9 +22,9 @@ export interface DagOptions {
   readonly label: string;
 }
 
-const width = 480;
+const width = 720;
 const inset = 8;
-const levelHeight = 34;
+const levelHeight = 36;
 const stripHeight = 10;
 const marksMax = 24;
 const cellsMax = 240;
@@ -51,7 +51,7 @@ export function dag(options: DagOptions): string {
     const shown = Math.min(marksMax, count);
     for (let index = 0; index < shown; index++) {
       const x = middle(index, shown);
-      marks += `<circle cx="${fine(x)}" cy="${y}" r="3.6"/>`;
+      marks += `<circle cx="${fine(x)}" cy="${y}" r="4.2"/>`;
       if (depth === inner.length - 1) {
         const [from, to] = [edge(index, shown), edge(index + 1, shown)];
         fans += `M${fine(x)} ${y}L${fine(to - .6)} ${bottom}H${fine(from + .6)}z`;

@@ -65,6 +65,11 @@ const signs: Readonly<Record<Phase, Sign>> = {
   "read-only": "readonly",
 };
 
+/** The sign of a phase by its word, as events carry it. @throws never */
+export function signOfWord(word: unknown): Sign {
+  return Object.entries(signs).find(([phase]) => phase === word)?.[1] ?? "looking";
+}
+
 /** What a node's row in the netmap comes down to: silence beats what it last said. */
 export function signOf(state: Liveness, phase: Phase): Sign {
   if (state === "dead") return "dead";

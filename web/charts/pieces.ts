@@ -22,6 +22,8 @@ export interface PiecesOptions {
   readonly replicas: number;
   readonly label: string;
   readonly size?: "small" | "large";
+  /** Part of the width that is used, 0 to 1: shows how large a file is beside others. */
+  readonly part?: number;
   /** Blocks between the seams that show where an inner block begins; 0 for none. */
   readonly seams?: number;
 }
@@ -55,7 +57,8 @@ export function pieces(cells: readonly Piece[], options: PiecesOptions): string 
   });
   const label = escapeMarkup(options.label);
   const size = options.size === undefined ? "" : ` pieces-${options.size === "large" ? "l" : "s"}`;
-  return `<svg class="pieces${size}" viewBox="0 0 ${count} 21.5" preserveAspectRatio="none" ` +
+  const width = options.part === undefined ? "" : ` width="${fine(options.part * 100)}%"`;
+  return `<svg class="pieces${size}"${width} viewBox="0 0 ${count} 21.5" preserveAspectRatio="none" ` +
     `role="img" aria-label="${label}"><title>${label}</title>` +
     `<path class="p-track" d="${track}"/>${fillPaths(fills)}${seamPath(count, seams)}</svg>`;
 }

@@ -1,4 +1,4 @@
-// How a file hangs together: its DAG as a picture, and the same in words.
+// How a file of several blocks hangs together: its DAG as a picture, and the same in words.
 
 import { dag, dagLevels } from "../charts/dag.ts";
 import { formatBinarySize } from "../../shared/base/units.ts";
@@ -27,19 +27,17 @@ export function DagPart({ view }: { readonly view: FileView }) {
         })}
       />
       <p class="caption">
-        {file.blocks === 1
-          ? "One block is the whole file: its name points straight to it."
-          : `Each block is named by its hash, and an inner block lists the hashes of up to ` +
-            `${whole(links)} below it, so one hash vouches for every byte. Leaves hold ` +
-            `${formatBinarySize(file.chunkBytes)}, on their owners; inner blocks are small and ` +
-            `lie on every node.`}
+        Each block is named by its hash, and an inner block lists the hashes of up to {whole(links)}
+        {" "}
+        below it, so one hash vouches for every byte. Leaves hold{" "}
+        {formatBinarySize(file.chunkBytes)}{" "}
+        and lie on their owners; inner blocks are small and lie on every node.
       </p>
     </section>
   );
 }
 
 function levelWords(levels: readonly number[]): string {
-  if (levels.length === 1) return "one block";
   const inner = levels.slice(1, -1).map((count) => counted(count, "inner block"));
   return listed([
     "a root",

@@ -1,7 +1,7 @@
 // The last events in words: who came and went, what was stored and removed, what this node did.
 
 import type { NodeSnapshot } from "../../shared/status.ts";
-import type { Sign } from "../charts/glyph.ts";
+import { type Sign, signOfWord } from "../charts/glyph.ts";
 import { Ago, Glyph } from "./picture.tsx";
 import type { PoolEvent, PoolView } from "./pool_view.ts";
 import { counted } from "./words.ts";
@@ -17,8 +17,8 @@ const eventsMax = 12;
 
 /** The events, newest first. */
 export function EventList({ view }: { readonly view: PoolView }) {
-  const said = view.events.flatMap((event) => {
-    const words = sentenceOf(event, view);
+  const said = grouped(view.events).flatMap(({ event, count }) => {
+    const words = count > 1 ? manySentence(event, count) : sentenceOf(event, view);
     return words === undefined ? [] : [{ ...words, at: event.at }];
   }).slice(0, eventsMax);
   if (said.length === 0) {
@@ -39,6 +39,40 @@ export function EventList({ view }: { readonly view: PoolView }) {
   );
 }
 
+/** Runs of files stored or removed in one folder as one event, the newest of them. */
+function grouped(events: readonly PoolEvent[]): { event: PoolEvent; count: number }[] {
+  const groups: { event: PoolEvent; count: number }[] = [];
+  for (const event of events) {
+    const last = groups.at(-1);
+    if (last !== undefined && isLike(last.event, event)) last.count++;
+    else groups.push({ event, count: 1 });
+  }
+  return groups;
+}
+
+function isLike(one: PoolEvent, other: PoolEvent): boolean {
+  return one.kind === "file" && other.kind === "file" &&
+    one.data["deleted"] === other.data["deleted"] && folderOf(one) === folderOf(other);
+}
+
+function folderOf({ data }: PoolEvent): string {
+  const name = String(data["name"] ?? "");
+  return name.slice(0, name.lastIndexOf("/") + 1);
+}
+
+function manySentence(event: PoolEvent, count: number): Said {
+  const folder = folderOf(event);
+  const deleted = event.data["deleted"] === true;
+  return {
+    sign: deleted ? "leaving" : "seeding",
+    subject: folder === "" ? counted(count, "file") : folder,
+    href: folder === "" ? "/ui/files" : `/ui/files?${new URLSearchParams({ prefix: folder })}`,
+    words: `${folder === "" ? "were" : `: ${counted(count, "file")}`} ${
+      deleted ? "removed" : "stored"
+    }.`,
+  };
+}
+
 function sentenceOf(event: PoolEvent, view: PoolView): Said | undefined {
   const { data } = event;
   switch (event.kind) {
@@ -52,7 +86,8 @@ function sentenceOf(event: PoolEvent, view: PoolView): Said | undefined {
     }
     case "phase": {
       const words = `${String(data["phase"] ?? "")}: ${String(data["because"] ?? "")}.`;
-      return { sign: "joining", subject: view.status.name, href: "/ui/nodes", words };
+      const sign = signOfWord(data["phase"]);
+      return { sign, subject: view.status.name, href: "/ui/nodes", words };
     }
     default:
       return undefined;

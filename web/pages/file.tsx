@@ -28,7 +28,6 @@ export function FilePage({ view, frame }: { readonly view: FileView; readonly fr
         <Live part={partOf(view)} seconds={5}>
           <FilePart view={view} />
         </Live>
-        <BlockList view={view} />
         <div class="cols cols-21 block">
           <Preview view={view} />
           <div class="facts">
@@ -36,6 +35,8 @@ export function FilePage({ view, frame }: { readonly view: FileView; readonly fr
             <About view={view} />
           </div>
         </div>
+        {file.blocks > 1 && <DagPart view={view} />}
+        <BlockList view={view} />
       </main>
       <FileSheets file={file} nodes={view.nodes.size} />
     </Frame>
@@ -65,7 +66,6 @@ export function FilePart({ view }: { readonly view: FileView }) {
         </div>
       </div>
       <Pieces view={view} />
-      <DagPart view={view} />
     </>
   );
 }

@@ -28,6 +28,8 @@ export interface FilesView {
   readonly next: string | null;
   /** Names in the catalog, when known; nodes; bytes that still fit, copies counted. */
   readonly total: number | null;
+  /** Folders right below `prefix`, each as a prefix; none in a search. */
+  readonly folders: readonly string[];
   /** Names that can be brought back, the last deleted first; the first few. */
   readonly deleted: readonly DeletedRow[];
   readonly nodes: number;
@@ -141,6 +143,7 @@ export function FilesPart({ view }: { readonly view: FilesView }) {
 
 function FileList({ view }: { readonly view: FilesView }) {
   const { items, prefix } = view;
+  const largest = Math.max(1, ...items.map(({ size }) => size));
   return (
     <>
       <div class="head">
@@ -150,6 +153,19 @@ function FileList({ view }: { readonly view: FilesView }) {
           <p>{copiesSentence(view)}</p>
         </div>
       </div>
+      {view.folders.length > 0 && (
+        <nav aria-label="Folders">
+          <ul class="folders">
+            {view.folders.map((folder) => (
+              <li>
+                <a href={`/ui/files?${new URLSearchParams({ prefix: folder })}`}>
+                  {folder.slice(prefix.length)}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+      )}
       <div class="wrap" role="region" aria-label="Files" tabindex={0}>
         <table class="table table-stack">
           <thead>
@@ -166,7 +182,7 @@ function FileList({ view }: { readonly view: FilesView }) {
           </thead>
           <tbody>
             {items.map((file, index) => (
-              <Row file={file} pieces={view.pieces[index] ?? []} view={view} />
+              <Row file={file} pieces={view.pieces[index] ?? []} largest={largest} view={view} />
             ))}
           </tbody>
         </table>
@@ -220,6 +236,10 @@ function filesSentence(view: FilesView): string {
     const some = next === null && cursor === null ? "" : " of those looked at so far";
     return `${counted(items.length, "name")}${some} ${one ? "holds" : "hold"} “${query}”.`;
   }
+  if (prefix.endsWith("/")) {
+    const all = next === null && cursor === null ? "" : "The first ";
+    return `${all}${counted(items.length, "file")} below ${prefix.slice(0, -1)}, ${bytes}.`;
+  }
   if (prefix !== "") {
     return `${next === null ? "" : "The first "}${counted(items.length, "name")} ` +
       `${one ? "begins" : "begin"} with “${prefix}”, ${bytes}.`;
@@ -247,13 +267,17 @@ function dueOf(file: FileRow, nodes: number): number {
 }
 
 function Row(
-  { file, pieces: along, view }: {
+  { file, pieces: along, largest, view }: {
     readonly file: FileRow;
     readonly pieces: readonly number[];
+    /** Bytes of the largest file shown. */
+    readonly largest: number;
     readonly view: FilesView;
   },
 ) {
   const cut = file.name.lastIndexOf("/") + 1;
+  // Below a folder its own name is said above the list.
+  const shownFrom = view.prefix.endsWith("/") && view.query === "" ? view.prefix.length : 0;
   const due = dueOf(file, view.nodes);
   const least = Math.min(file.replicas.least, due);
   const tone = least >= due ? "" : least <= 1 ? "is-risk tone" : "is-wanted tone";
@@ -261,7 +285,7 @@ function Row(
     <tr>
       <td class="name clip">
         <a href={fileHref(file.name)} title={file.name}>
-          <span class="quiet">{file.name.slice(0, cut)}</span>
+          <span class="quiet">{file.name.slice(shownFrom, Math.max(cut, shownFrom))}</span>
           {file.name.slice(cut)}
         </a>
       </td>
@@ -277,6 +301,8 @@ function Row(
             svg={pieces(along.map((copies) => ({ copies: Math.min(copies, due) })), {
               replicas: due,
               size: "small",
+              // By the root, or everything beside one large file would be a dot.
+              part: Math.max(.04, Math.sqrt(file.size / largest)),
               label: piecesLabel(file, along),
             })}
           />

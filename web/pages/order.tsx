@@ -131,6 +131,10 @@ export function Plan(
 ) {
   const { kind, node, ring: shape } = view;
   const due = Math.min(view.replicas, Math.max(1, plan.remaining));
+  // A stop itself moves nothing; what it would take is told, for the case that it stays away.
+  const stops = kind === "stop";
+  const moved = stops ? plan.heldBytes : plan.bytes;
+  const needed = stops ? plan.heldBytes : plan.neededBytes;
   return (
     <>
       {shape !== null && kind !== "stop" && <BeforeAfter view={view} shape={shape} />}
@@ -141,18 +145,26 @@ export function Plan(
         </dd>
         <dt>{kind === "stop" ? "To be made again, if it stays away" : "What moves"}</dt>
         <dd>
-          {counted(plan.blocks, "block")}, {formatSize(plan.bytes)}
+          {stops ? counted(plan.below, "copy") : counted(plan.blocks, "block")}, {formatSize(moved)}
         </dd>
         <dt>Room on the others</dt>
-        <dd class={plan.neededBytes > plan.freeBytes ? "is-risk tone" : ""}>
-          {formatSize(plan.freeBytes)} free, {formatSize(plan.neededBytes)} needed
+        <dd class={needed > plan.freeBytes ? "is-risk tone" : ""}>
+          {formatSize(plan.freeBytes)} free, {formatSize(needed)} needed
         </dd>
         <dt>At risk meanwhile</dt>
-        <dd class={plan.below > 0 || plan.lost > 0 ? "is-risk tone" : ""}>
+        <dd
+          class={plan.lost > 0 || (plan.below > 0 && !stops)
+            ? "is-risk tone"
+            : plan.below > 0
+            ? "is-wanted tone"
+            : ""}
+        >
           {plan.lost > 0
             ? `${counted(plan.lost, "block")} would have no copy that anyone can read`
             : plan.below > 0
-            ? `${counted(plan.below, "block")} would have fewer copies than they should`
+            ? `${counted(plan.below, "block")} would have fewer copies than they should${
+              stops ? " until it is back or they are made again" : ""
+            }`
             : kind === "leave"
             ? "nothing: each block keeps its copies until the new one is verified"
             : "nothing"}

@@ -220,13 +220,13 @@ function ReadingTheRing() {
       <p class="caption">
         Each arc is a node: as long as its share of the ring, filled as far as it is full, so the
         coloured area is bytes stored. The fine ticks are slots, 32 to a tick, under the node that
-        owns them first. A tick grows outwards when an owner does not answer.
+        owns them first. A tick grows outwards when an owner is silent or lacks blocks.
       </p>
       <div class="legends">
         <Legend
           items={[
-            [{ key: "tick-whole" }, "all owners answer"],
-            [{ key: "tick-short" }, "one does not"],
+            [{ key: "tick-whole" }, "all copies"],
+            [{ key: "tick-short" }, "some missing"],
             [{ key: "tick-last" }, "one left"],
             [{ key: "tick-none" }, "none"],
           ]}

@@ -10,7 +10,8 @@ export function whole(value: number): string {
 
 /** `1 block`, `12,345 blocks`. @throws never */
 export function counted(count: number, noun: string): string {
-  return `${whole(count)} ${noun}${count === 1 ? "" : "s"}`;
+  if (count === 1) return `1 ${noun}`;
+  return `${whole(count)} ${noun.endsWith("y") ? `${noun.slice(0, -1)}ie` : noun}s`;
 }
 
 /** A share of 0 to 1 as `42 %`; never rounded to none or to all. @throws never */

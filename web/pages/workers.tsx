@@ -75,8 +75,11 @@ export function WorkersPart({ view }: { readonly view: WorkersView }) {
         </table>
       </div>
       <div class="tools block-s">
-        <Command text={cliCommand("workers pause", [view.workers[0]?.name ?? "repair"])} />
-        <Command text={cliCommand("workers resume", [view.workers[0]?.name ?? "repair"])} />
+        <Command
+          text={paused[0] === undefined
+            ? cliCommand("workers pause", ["repair"])
+            : cliCommand("workers resume", [paused[0].name])}
+        />
       </div>
     </>
   );
