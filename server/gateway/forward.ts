@@ -2,7 +2,8 @@
 // and nothing can be done twice by it.
 //
 //   not reached            any request goes to another node
-//   GET, HEAD, OPTIONS     go to another node until headers came; then see resumed_body.ts
+//   GET, HEAD, OPTIONS     go to another node until headers came, also from one that is only
+//                          quiet; then see resumed_body.ts
 //   PUT without condition  goes to another node while its body is held
 //   all else               fails with what is known: nothing was stored, or nobody can tell
 //
@@ -106,6 +107,11 @@ function askNode(passage: Passage, node: KnownNode): Promise<UpstreamAnswer> {
     path: url.pathname + url.search,
     headers: { ...headers, ...(word === undefined ? {} : { [gatewayHeader]: word }) },
     body,
+    until: {
+      headers: passage.safe ? "quiet" : "gone",
+      // What can go on elsewhere at the same byte does so soon; events and the like cannot.
+      bytes: passage.safe && spreadPath.test(url.pathname) ? "quiet" : "gone",
+    },
     signal: request.signal,
   });
 }
@@ -237,6 +243,7 @@ async function askRest(
       path: pin.path,
       headers: { ...Object.fromEntries(credentials), ...restHeaders(pin, at) },
       body: { kind: "none" },
+      until: { headers: "quiet", bytes: "quiet" },
       signal: passage.request.signal,
     });
     if (isRest(answer, pin, at)) return answer;

@@ -3,8 +3,8 @@
 // gateway that starts anew finds out the same.
 //
 // Invariants: a node is chosen only while it answers and no netmap calls it dead, ready ones
-// first; `gone` aborts when a node has not answered several polls in a row, so that nothing waits
-// for it longer. A loopback address is believed only of a node on loopback: told by another
+// first; `quiet` aborts at the first poll that it leaves unanswered while others answer, so that
+// reads go on there, and `gone` after several in a row, so that nothing waits for it longer. A loopback address is believed only of a node on loopback: told by another
 // machine it would name something else here.
 
 import * as v from "valibot";
@@ -30,6 +30,8 @@ export interface KnownNode {
   readonly state: string | undefined;
   /** Requests under way. */
   readonly active: number;
+  /** Aborts when it leaves a poll unanswered that others answer; replaced when it answers again. */
+  readonly quiet: AbortSignal;
   /** Aborts when it has not answered for a while; replaced when it answers again. */
   readonly gone: AbortSignal;
 }
@@ -44,7 +46,9 @@ interface Entry {
   state: string | undefined;
   active: number;
   failures: number;
+  silence: AbortController;
   leaving: AbortController;
+  readonly quiet: AbortSignal;
   readonly gone: AbortSignal;
 }
 
@@ -95,7 +99,7 @@ export class NodeSet {
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stopping.abort();
-    for (const entry of this.#entries.values()) entry.leaving.abort();
+    for (const entry of this.#entries.values()) this.#giveUp(entry);
     await this.#polling;
   }
 
@@ -159,7 +163,11 @@ export class NodeSet {
     const entry: Entry = {
       weight,
       ...{ base, given, answers: false, ready: false, state: undefined, active: 0, failures: 0 },
+      silence: new AbortController(),
       leaving: new AbortController(),
+      get quiet() {
+        return this.silence.signal;
+      },
       get gone() {
         return this.leaving.signal;
       },
@@ -175,10 +183,20 @@ export class NodeSet {
   }
 
   async #round(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map((entry) => this.#ask(entry)));
-    const teller = this.choose({ spread: true, except: new Set() });
+    const entries = [...this.#entries.values()];
+    const choice = { spread: true, except: new Set<KnownNode>() };
+    const told = this.choose(choice);
+    const asking = entries.map((entry) => this.#ask(entry));
+    // Beside the polls: a node that hangs holds up one wait, not two.
+    const telling = told === undefined ? undefined : this.#netmapOf(told);
+    await Promise.all(asking);
+    // With nobody else to ask, a slow answer is better than none.
+    if (entries.some(({ answers }) => answers)) {
+      for (const entry of entries) if (!entry.answers) entry.silence.abort();
+    }
+    const teller = this.choose(choice);
     if (teller === undefined) return;
-    const learned = await this.#netmapOf(teller);
+    const learned = await (telling ?? this.#netmapOf(teller));
     if (learned === undefined) return;
     const fresh = [...learned.keys()].filter((base) => !this.#entries.has(base));
     for (const base of fresh) this.#add(base, false);
@@ -201,13 +219,19 @@ export class NodeSet {
       entry.ready = response.status === 200;
       if (!entry.answers) return;
       entry.failures = 0;
+      if (entry.silence.signal.aborted) entry.silence = new AbortController();
       if (entry.leaving.signal.aborted) entry.leaving = new AbortController();
     } catch (error) {
       if (entry.answers) this.#log("gateway_node_silent", entry, error);
       entry.answers = false;
       entry.failures += 1;
-      if (entry.failures >= gatewayGonePolls) entry.leaving.abort();
+      if (entry.failures >= gatewayGonePolls) this.#giveUp(entry);
     }
+  }
+
+  #giveUp({ silence, leaving }: Entry): void {
+    silence.abort();
+    leaving.abort();
   }
 
   async #netmapOf(node: KnownNode): Promise<Map<string, string> | undefined> {

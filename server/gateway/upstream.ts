@@ -22,6 +22,8 @@ export interface UpstreamRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: UpstreamBody;
+  /** How long it is waited for: a read that another node can do moves on sooner. */
+  readonly until: { readonly headers: "quiet" | "gone"; readonly bytes: "quiet" | "gone" };
   readonly signal: AbortSignal;
 }
 
@@ -47,7 +49,7 @@ export class UpstreamFailure extends Error {
 
 /**
  * Sends a request. Resolves with its answer's headers, which are waited for as long as the node
- * answers polls. @throws {UpstreamFailure}
+ * answers polls, as `until` says. @throws {UpstreamFailure}
  */
 export function ask(node: KnownNode, options: UpstreamRequest): Promise<UpstreamAnswer> {
   const send = node.base.startsWith("https:") ? tlsRequest : httpRequest;
@@ -60,7 +62,8 @@ export function ask(node: KnownNode, options: UpstreamRequest): Promise<Upstream
     agent: false,
   });
   const progress: { broken: Broken } = { broken: "not_reached" };
-  const signal = AbortSignal.any([options.signal, node.gone]);
+  const signal = AbortSignal.any([options.signal, node[options.until.headers]]);
+  const following = AbortSignal.any([options.signal, node[options.until.bytes]]);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => {
       finish();
@@ -75,7 +78,7 @@ export function ask(node: KnownNode, options: UpstreamRequest): Promise<Upstream
     signal.addEventListener("abort", abort);
     request.on("response", (message: IncomingMessage) => {
       finish();
-      follow(message, request, signal);
+      follow(message, request, following);
       resolve({ status: message.statusCode ?? 502, headers: headersOf(message), message });
     });
     sendBody(request, { body, progress }).catch(fail);

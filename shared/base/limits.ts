@@ -292,7 +292,7 @@ export const fileBytesMax = 2 ** 50;
 
 /** Gateway: nodes are asked this often, and have this long to answer. */
 export const gatewayPollMs = 1_000;
-export const gatewayPollTimeoutMs = 3_000;
+export const gatewayPollTimeoutMs = 2_000;
 /** Polls failed in a row after which what runs at a node is broken off or goes on elsewhere. */
 export const gatewayGonePolls = 3;
 /** Nodes that it keeps: a whole roster, and some that left. */

@@ -51,6 +51,46 @@ Deno.test("a download goes on from another node at the same byte when its node d
   });
 });
 
+Deno.test("a download goes on from another node when its node hangs", async () => {
+  const bytes = randomBytes(3_000_000);
+  // As SIGSTOP does: connections stay open, and nothing comes any more.
+  const hang = () => new Promise<never>(() => undefined);
+  const hanging = (other: () => boolean): FakeOptions => {
+    let hangs = false;
+    return {
+      before: () => hangs ? hang() : undefined,
+      change: (pool) => ({
+        open: async (name) => {
+          const file = await pool.open(name);
+          return {
+            ...file,
+            read: async function* ({ start, end }) {
+              yield* file.read({ start, end: Math.min(end, start + 1_300_000) });
+              hangs = !other();
+              if (hangs) await hang();
+              yield* file.read({ start: start + 1_300_000, end });
+            },
+          };
+        },
+      }),
+    };
+  };
+  const state = { one: false };
+  const first = () => {
+    const already = state.one;
+    state.one = true;
+    return already;
+  };
+  const fakes = [0, 1, 2].map(() => hanging(first));
+  await withGateway(fakes, async ({ base, nodes }) => {
+    await store(nodes, "f", bytes);
+    const startedAt = performance.now();
+    const response = await fetch(`${base}/api/files/f`);
+    assert.deepEqual(new Uint8Array(await response.arrayBuffer()), bytes);
+    assert.ok(performance.now() - startedAt < 15_000, "it was given up soon");
+  });
+});
+
 Deno.test("a download never goes on with another version of its name", async () => {
   const bytes = randomBytes(2_000_000);
   await withGateway(

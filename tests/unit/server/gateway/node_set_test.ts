@@ -55,6 +55,35 @@ Deno.test("NodeSet gives up a node that hangs, and takes it again when it answer
   });
 });
 
+Deno.test("NodeSet calls a node quiet at the first poll that others answer and it does not", async () => {
+  let hangs = 0;
+  const fakes = [0, 1].map((index): FakeOptions => ({
+    before: (request) =>
+      index < hangs
+        ? new Promise((resolve) => request.signal.addEventListener("abort", () => resolve()))
+        : undefined,
+  }));
+  await withNodes(fakes, async (set, nodes) => {
+    const first = set.all().find(({ base }) => base === nodes[0]?.base);
+    assert.ok(first !== undefined);
+    const { quiet, gone } = first;
+    hangs = 1;
+    await until(() => quiet.aborted);
+    assert.ok(!gone.aborted, "what cannot go on elsewhere is waited for longer");
+    hangs = 0;
+    await until(() => !first.quiet.aborted && first.answers);
+  });
+  hangs = 0;
+  await withNodes(fakes.slice(0, 1), async (set) => {
+    const [only] = set.all();
+    assert.ok(only !== undefined);
+    const { quiet } = only;
+    hangs = 1;
+    await until(() => !only.answers);
+    assert.ok(!quiet.aborted, "with nobody else to ask, a slow answer is better than none");
+  });
+});
+
 Deno.test("NodeSet chooses the least busy node, or always the same", async () => {
   await withNodes([{}, {}, {}], async (set) => {
     const same = chosen(set, [], false);
