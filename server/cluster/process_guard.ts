@@ -1,11 +1,24 @@
 // What is left when the supervisor is killed with kill -9: a small shell that reads the process
 // ids of the nodes from a pipe, and when the pipe ends lets those go on that were stopped. They
-// then find their own pipe ended and stop. Signals of the terminal do not end the shell.
+// then find their own pipe ended and stop; one that hangs finds nothing, and is killed after a
+// while, unless its number has become another process. Signals of the terminal do not end the shell.
+
+/** Longer than a node's own clean stop may take. */
+const hungAfterS = 12;
 
 const script = `trap '' INT TERM HUP
+born() { (ps -o lstart= -p "$1" || cut -d' ' -f22 "/proc/$1/stat") 2>/dev/null | tr -d ' '; }
 pids=
 while read -r line; do pids=$line; done
-[ -z "$pids" ] || kill -CONT $pids 2>/dev/null`;
+[ -n "$pids" ] || exit 0
+kill -CONT $pids 2>/dev/null
+known=
+for pid in $pids; do known="$known $pid:$(born "$pid")"; done
+sleep ${hungAfterS}
+for one in $known; do
+  pid=\${one%%:*}
+  [ "$one" != "$pid:$(born "$pid")" ] || kill -KILL "$pid" 2>/dev/null
+done`;
 
 /** A guard over processes. */
 export interface ProcessGuard {

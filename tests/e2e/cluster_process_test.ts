@@ -77,6 +77,18 @@ async function ask(port: number, path = "/"): Promise<{ pid: number; join: strin
   }
 }
 
+/** Whether anything answers on a port in time. */
+async function answersIn(port: number, ms: number): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(ms);
+    const response = await fetch(`http://127.0.0.1:${port}/`, { signal });
+    await response.body?.cancel();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function until<T>(
   what: string,
   probe: () => Promise<T | undefined> | T | undefined,
@@ -134,6 +146,9 @@ Deno.test("cluster starts its nodes in order, names their lines, and stops all b
 Deno.test("cluster leaves no orphan when it is killed with kill -9", async () => {
   await withCluster(["--nodes", "2"], async (cluster) => {
     const pids = await pidsOf(cluster, 2);
+    // One of them hangs: it cannot find out by itself.
+    await ask(cluster.basePort, "/hang");
+    await until("that it hangs", () => answersIn(cluster.basePort, 500).then((did) => !did));
     cluster.child.kill("SIGKILL");
     await cluster.child.status;
     await allGone(pids);

@@ -1,6 +1,6 @@
 // A node process without a pool: the real settings, seat, lock, signals and exit codes, and one
 // HTTP port that tells its pid and ends it. Tests of processes and supervision start it many
-// times, quickly. `GET /die` ends it as a crash does, `GET /leave` with 0.
+// times, quickly. `GET /die` ends it as a crash does, `GET /leave` with 0, `GET /hang` stops its loop.
 
 import { runNodeProcess } from "../../server/node_process.ts";
 
@@ -14,6 +14,12 @@ const code = await runNodeProcess(({ config, seat }) => {
       const { pathname } = new URL(request.url);
       if (pathname === "/die") Deno.exit(7);
       if (pathname === "/leave") exited.resolve(0);
+      // Hangs with its event loop, once it has said so.
+      if (pathname === "/hang") {
+        setTimeout(() => {
+          for (;;);
+        }, 100);
+      }
       return Response.json({ pid: Deno.pid, name: seat.name, join: seat.join });
     },
   });
