@@ -27,6 +27,8 @@ import {
   type RepairService,
   watchLosses,
 } from "./engine/repair_service.ts";
+import { createTransferShares } from "./engine/transfer_shares.ts";
+import type { TabBlocks } from "./engine/tab_blocks.ts";
 import type { Workers } from "./engine/workers.ts";
 import type { Log } from "./log.ts";
 import { type BlockDriver, createBlockDriver } from "./net/block_driver.ts";
@@ -56,6 +58,7 @@ export interface NodeEnginesOptions {
 export interface NodeEngines {
   readonly store: BlockStore;
   readonly exchange: BlockDriver;
+  readonly tabs: TabBlocks;
   readonly catalog: Catalog;
   readonly sync: CatalogSync;
   readonly records: Records;
@@ -114,6 +117,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
     ...{ self, ring: netmap, store, unchecked: blocks, exchange },
     clock: systemClock,
     extra: createExtraCopies({ ring: netmap, exchange, tabs }),
+    shares: createTransferShares(),
   };
   const inner = new InnerBlocks({
     ...{ catalog, store, workers },
@@ -146,7 +150,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   const mesh = makeMesh(options);
   const counted = countedPool(pool, activity);
   return {
-    ...{ store, exchange, catalog, sync, records, inner, mesh, repair, pool: counted },
+    ...{ store, exchange, tabs, catalog, sync, records, inner, mesh, repair, pool: counted },
     holdersOf: (cids) => holdersOf(ports, cids, { lease: false }),
   };
 }

@@ -16,12 +16,12 @@ import {
 import { holdersOf, weakest } from "./copy_count.ts";
 import { blocksOf, type DagBlock } from "./dag_blocks.ts";
 import { type RingView, targetsOf } from "./place.ts";
-import { openDag } from "./pull.ts";
+import { openDag, type PullPorts } from "./pull.ts";
 import type { PushPorts } from "./push.ts";
-import { BlockFetcher, type FetchPorts } from "./block_fetcher.ts";
+import { BlockFetcher } from "./block_fetcher.ts";
 import { orAborted } from "./until_aborted.ts";
 
-export type LinkPorts = PushPorts & FetchPorts;
+export type LinkPorts = PushPorts & PullPorts;
 
 export interface LinkOptions {
   readonly cid: Cid;

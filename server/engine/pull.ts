@@ -8,7 +8,7 @@
 
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { Cid } from "../../shared/base/ids.ts";
-import { pullWindowBlocks, transferWindowBytes } from "../../shared/base/limits.ts";
+import { pullWindowBlocks } from "../../shared/base/limits.ts";
 import {
   createDagWalk,
   type DagStep,
@@ -17,7 +17,13 @@ import {
   leafPart,
 } from "../../shared/block/dag_reader.ts";
 import { BlockFetcher, type FetchOptions, type FetchPorts } from "./block_fetcher.ts";
+import type { TransferShare, TransferShares } from "./transfer_shares.ts";
 import { orAborted } from "./until_aborted.ts";
+
+/** What pulls need. */
+export interface PullPorts extends FetchPorts {
+  readonly shares: TransferShares;
+}
 
 /** An opened file DAG: its size is known and checked, its bytes are not fetched yet. */
 export interface OpenDag {
@@ -36,7 +42,7 @@ export interface OpenDag {
 
 /** Opens a file by its root. @throws {SkyringError} unavailable, corrupt, disk_failed */
 export async function openDag(
-  ports: FetchPorts,
+  ports: PullPorts,
   root: Cid,
   options: FetchOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<OpenDag> {
@@ -58,6 +64,7 @@ export async function openDag(
       return readWalk({
         walk: createDagWalk({ root, size, start, end }),
         fetcher: new BlockFetcher(ports, options),
+        shares: ports.shares,
         known: bytes,
         root,
         signal,
@@ -86,6 +93,7 @@ export async function fetchBlock(
 interface Reading {
   readonly walk: DagWalk;
   readonly fetcher: BlockFetcher;
+  readonly shares: TransferShares;
   /** The root's block, which opening has fetched already. */
   readonly root: Cid;
   readonly known: Uint8Array;
@@ -102,12 +110,13 @@ interface Ahead {
 }
 
 async function* readWalk(reading: Reading): AsyncGenerator<Uint8Array, void, void> {
-  const { fetcher, signal } = reading;
+  const { fetcher, shares, signal } = reading;
+  const share = shares.join();
   const ahead: Ahead = { parts: [], inFlightBytes: 0, inner: undefined, ended: false };
   try {
     for (;;) {
       signal?.throwIfAborted();
-      fill(reading, ahead);
+      fill(reading, { ahead, share });
       const part = ahead.parts.shift();
       if (part !== undefined) {
         const bytes = await orAborted(part.bytes, signal);
@@ -120,15 +129,19 @@ async function* readWalk(reading: Reading): AsyncGenerator<Uint8Array, void, voi
       }
     }
   } finally {
+    share.leave();
     await fetcher.stop();
   }
 }
 
 /** Starts what fits the window. At least one part is always started, however large. */
-function fill(reading: Reading, ahead: Ahead): void {
+function fill(
+  reading: Reading,
+  { ahead, share }: { readonly ahead: Ahead; readonly share: TransferShare },
+): void {
   while (ahead.inner === undefined && !ahead.ended) {
     const { parts } = ahead;
-    const full = parts.length >= pullWindowBlocks || ahead.inFlightBytes >= transferWindowBytes;
+    const full = parts.length >= pullWindowBlocks || ahead.inFlightBytes >= share.windowBytes();
     if (parts.length > 0 && full) return;
     start(reading, ahead, reading.walk.next());
   }

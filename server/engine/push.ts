@@ -18,9 +18,9 @@ import {
   linksMaxDefault,
   linksMaxLarge,
   pushWindowBlocks,
+  pushWindowBlocksMin,
   replicasDefault,
   replicasMax,
-  transferWindowBytes,
 } from "../../shared/base/limits.ts";
 import { createChunker } from "../../shared/block/chunker.ts";
 import { cidOfDigest } from "../../shared/block/cid.ts";
@@ -30,6 +30,7 @@ import { CopyLedger, weakestOf } from "./copies.ts";
 import { copiesMinimum, type RingView } from "./place.ts";
 import { type CopyWork, placeBlock, recount, tooFewCopies, topUp } from "./push_copies.ts";
 import { type LanePorts, PushLanes } from "./push_lanes.ts";
+import type { TransferShare, TransferShares } from "./transfer_shares.ts";
 import { orAborted } from "./until_aborted.ts";
 import { createWindow, type Window } from "./window.ts";
 
@@ -39,6 +40,7 @@ const topUpRounds = 3;
 
 export interface PushPorts extends LanePorts {
   readonly ring: RingView;
+  readonly shares: TransferShares;
 }
 
 export interface BytesPushOptions {
@@ -96,6 +98,7 @@ class Push {
   readonly #options: BytesPushOptions;
   readonly #chunkBytes: number;
   readonly #work: CopyWork;
+  readonly #share: TransferShare;
   readonly #window: Window;
   readonly #end = new AbortController();
   readonly #placing = new Set<Promise<void>>();
@@ -116,8 +119,8 @@ class Push {
       linksMax: linksMaxOf(this.#chunkBytes),
       hash: hashBlockNow,
     });
-    const blocks = Math.floor(transferWindowBytes / this.#chunkBytes);
-    this.#window = createWindow(Math.min(pushWindowBlocks, blocks));
+    this.#share = ports.shares.join();
+    this.#window = createWindow(() => this.#windowBlocks());
     this.#work = {
       ports,
       lanes: new PushLanes(ports),
@@ -150,9 +153,16 @@ class Push {
   async stop(): Promise<void> {
     this.#end.abort(new SkyringError("stopped", "Cannot go on with push: it has ended"));
     this.#work.lanes.stop();
+    this.#share.leave();
     await Promise.allSettled(this.#placing);
     await Promise.allSettled(this.#hashing.map((entry) => entry.digest));
     await this.#sweeper;
+  }
+
+  #windowBlocks(): number {
+    if (this.#end.signal.aborted) return pushWindowBlocks;
+    const blocks = Math.floor(this.#share.windowBytes() / this.#chunkBytes);
+    return Math.min(pushWindowBlocks, Math.max(pushWindowBlocksMin, blocks));
   }
 
   /** Reads the body to its end, through chunker and hash, and checks length and digests. */

@@ -11,24 +11,32 @@ export interface Window {
   release(): void;
 }
 
-/** A window of so many slots. @throws {AssertionError} without any */
-export function createWindow(slots: number): Window {
-  assert(slots >= 1, "a window has at least one slot");
+/**
+ * A window of `slots()` slots, at least one; asked anew at each step. A window that has shrunk
+ * gives no slot until enough came back.
+ */
+export function createWindow(slots: () => number): Window {
   const waiting: (() => void)[] = [];
   let held = 0;
+  const admit = () => {
+    while (held < Math.max(1, slots())) {
+      const next = waiting.shift();
+      if (next === undefined) return;
+      held++;
+      next();
+    }
+  };
   return {
     acquire() {
-      if (held < slots) {
-        held++;
-        return Promise.resolve();
-      }
-      return new Promise((resolve) => waiting.push(resolve));
+      return new Promise((resolve) => {
+        waiting.push(resolve);
+        admit();
+      });
     },
     release() {
       assert(held > 0, "a slot is given back once");
-      const next = waiting.shift();
-      if (next === undefined) held--;
-      else next();
+      held--;
+      admit();
     },
   };
 }

@@ -61,8 +61,12 @@ export const wantsPerPeerMax = 32;
 export const pullWindowBlocks = 16;
 /** Blocks in flight for one push: 12 MiB of leaves, each on its way to several nodes. */
 export const pushWindowBlocks = 48;
-/** Leaf bytes in flight for one pull or push, whatever the leaf size. */
+/** Leaf bytes in flight for all pulls and pushes of a node, whatever the leaf size. */
 export const transferWindowBytes = 16 * MiB;
+/** Leaf bytes that a transfer may have in flight however many there are. */
+export const transferWindowBytesMin = 1 * MiB;
+/** Blocks in flight that a push needs: it holds four for hashing, and places inner ones beside. */
+export const pushWindowBlocksMin = 6;
 /** Second and third requests for late blocks of one pull: what haste may cost in bytes. */
 export const fetchHedgesMax = 8;
 /** A request for one block; a slow line has few of them in flight (fetch_peer.ts). */

@@ -9,7 +9,8 @@ import { digestOf } from "../../../../shared/block/cid.ts";
 import { createMemoryStore } from "../../../../shared/block/memory_store.ts";
 import { placement } from "../../../../shared/ring/placement.ts";
 import type { Clock } from "../../../../server/engine/clock.ts";
-import type { FetchPorts } from "../../../../server/engine/block_fetcher.ts";
+import type { PullPorts } from "../../../../server/engine/pull.ts";
+import { createTransferShares } from "../../../../server/engine/transfer_shares.ts";
 import type { PushPorts } from "../../../../server/engine/push.ts";
 import type { BlockExchange, ExchangeOptions } from "../../../../web/peer/block_exchange.ts";
 
@@ -80,7 +81,7 @@ export interface TestPool {
   readonly clock: Clock;
   node(at: number): TestNode;
   /** The ports of one node's engines. */
-  ports(at: number): PushPorts & FetchPorts;
+  ports(at: number): PushPorts & PullPorts;
   /** Nodes that hold a block. */
   holdersOf(cid: Cid): TestNode[];
 }
@@ -112,6 +113,7 @@ export function createTestPool(options: TestPoolOptions): TestPool {
   }));
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const exchange = createExchange(byId, clock);
+  const shares = createTransferShares();
   return {
     nodes,
     clock,
@@ -123,6 +125,7 @@ export function createTestPool(options: TestPoolOptions): TestPool {
         store: self.store,
         exchange,
         clock,
+        shares,
         ring: {
           self: self.id,
           placement: () => placement({ members }),

@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { createMemoryStore } from "../../../../shared/block/memory_store.ts";
 import { placement } from "../../../../shared/ring/placement.ts";
 import { systemClock } from "../../../../server/engine/clock.ts";
-import { openDag } from "../../../../server/engine/pull.ts";
+import { openDag, type PullPorts } from "../../../../server/engine/pull.ts";
+import { createTransferShares } from "../../../../server/engine/transfer_shares.ts";
 import { pushBytes, type PushPorts } from "../../../../server/engine/push.ts";
 import { type BlockDriver, createBlockDriver } from "../../../../server/net/block_driver.ts";
 import { addressOf, until, withHosts } from "../net/test_hosts.ts";
@@ -36,14 +37,15 @@ Deno.test("pushBytes() and openDag() work over libp2p, also when a holder stops 
       capacity: GiB,
       zone: `zone-${at}`,
     }));
-    const portsOf = (at: number): PushPorts => {
+    const shares = createTransferShares();
+    const portsOf = (at: number): PushPorts & PullPorts => {
       const { host, store, driver } = made[at] ?? assert.fail("no such node");
       const ring = {
         self: host.self,
         placement: () => placement({ members }),
         isUsable: () => true,
       };
-      return { self: host.self, store, exchange: driver, clock: systemClock, ring };
+      return { self: host.self, store, exchange: driver, clock: systemClock, ring, shares };
     };
     const content = testBytes(48 * MiB + 11);
     const pushAt = performance.now();
