@@ -125,6 +125,7 @@ async function makeParts(
     catalog: engines.catalog,
     sync: engines.sync,
     ...{ workers, wanted: engines.repair.view, now: Date.now },
+    tabs: () => engines.tabs.sketch(),
     leaving: () => control.leaving() !== "no",
     clockFault: () => control.clock.fault(),
     http: () => reach.http,

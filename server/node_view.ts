@@ -7,7 +7,7 @@ import { replicasDefault, slotCount } from "../shared/base/limits.ts";
 import type { BlockStore } from "../shared/block/block_store.ts";
 import { balanceOf } from "../shared/ring/balance.ts";
 import type { Profile } from "../shared/ring/profile.ts";
-import type { NodeSnapshot, StatusSnapshot } from "../shared/status.ts";
+import type { NodeSnapshot, StatusSnapshot, TabSketch } from "../shared/status.ts";
 import type { AgreementDriver } from "./engine/agreement_driver.ts";
 import type { Catalog } from "./engine/catalog.ts";
 import type { CatalogSync } from "./engine/catalog_sync.ts";
@@ -35,6 +35,8 @@ export interface NodeViewOptions {
   readonly sync: CatalogSync;
   readonly workers: Workers;
   readonly wanted: WantedView;
+  /** Tabs that are connected. */
+  readonly tabs: () => TabSketch;
   readonly now: () => number;
   /** Whether this node was told to leave. */
   readonly leaving: () => boolean;
@@ -71,6 +73,7 @@ export function createNodeView(options: NodeViewOptions): NodeView {
     const use = options.store.use();
     const agreed = options.agreement.status();
     const { missing, surplus } = options.wanted;
+    const tabs = options.tabs();
     return {
       name: options.name,
       zone: options.zone,
@@ -87,6 +90,7 @@ export function createNodeView(options: NodeViewOptions): NodeView {
       epoch: agreed.roster?.epoch ?? 0,
       arriving: agreed.arriving,
       ready: ready().ready,
+      ...(tabs.count === 0 ? {} : { tabs }),
     };
   };
 

@@ -4,6 +4,12 @@ import type { PhaseNow } from "./phase.ts";
 
 export type Liveness = "alive" | "suspect" | "dead" | "left";
 
+/** What a node tells of its tabs. `marks`: their smallest 32-bit hashes, ascending. */
+export interface TabSketch {
+  readonly count: number;
+  readonly marks: readonly number[];
+}
+
 /** One row of the netmap, as /api/nodes shows it. Bytes and milliseconds. */
 export interface NodeSnapshot {
   readonly id: string;
@@ -28,6 +34,8 @@ export interface NodeSnapshot {
   /** Roster epoch it reported, and slots whose registers it is still reading. */
   readonly epoch: number;
   readonly arriving: number;
+  /** Tabs that are connected to it, as it told; a tab may be connected to several nodes. */
+  readonly tabs?: TabSketch;
 }
 
 /** One background loop, as /api/workers shows it. */

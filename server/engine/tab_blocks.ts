@@ -18,6 +18,8 @@ import {
   tabWantsMax,
   tabWantsWaitingMax,
 } from "../../shared/base/tab_limits.ts";
+import { sketchTabs, tabMark } from "../../shared/ring/tab_count.ts";
+import type { TabSketch } from "../../shared/status.ts";
 import type { BlockExchange, WantOutcome } from "../../web/peer/block_exchange.ts";
 import type { TabCopies } from "../../web/peer/block_server.ts";
 import type { Clock } from "./clock.ts";
@@ -32,6 +34,7 @@ export interface TabBlocksPorts {
 
 interface Tab {
   readonly id: NodeId;
+  readonly mark: number;
   /** Wants under way, and those that wait for their turn. */
   running: number;
   readonly waiting: (() => void)[];
@@ -53,6 +56,7 @@ export class TabBlocks implements TabCopies {
   readonly #ports: TabBlocksPorts;
   readonly #tabs = new Map<NodeId, Tab>();
   readonly #words = new TabWords();
+  #sketch: TabSketch | undefined;
   #asking = 0;
   readonly #askers: (() => void)[] = [];
 
@@ -69,10 +73,16 @@ export class TabBlocks implements TabCopies {
     return this.#tabs.has(id);
   }
 
+  /** What others are told of the tabs here. */
+  sketch(): TabSketch {
+    return this.#sketch ??= sketchTabs([...this.#tabs.values()].map(({ mark }) => mark));
+  }
+
   /** A tab was let in. */
   add(id: NodeId): void {
+    this.#sketch = undefined;
     this.#tabs.set(id, {
-      ...{ id, running: 0, waiting: [], restUntil: 0, gaveAt: 0 },
+      ...{ id, mark: tabMark(id), running: 0, waiting: [], restUntil: 0, gaveAt: 0 },
       ...{ offences: 0, offendedAt: 0 },
     });
   }
@@ -80,7 +90,7 @@ export class TabBlocks implements TabCopies {
   /** A tab's last connection has closed. */
   remove(id: NodeId): void {
     const tab = this.#tabs.get(id);
-    this.#tabs.delete(id);
+    if (this.#tabs.delete(id)) this.#sketch = undefined;
     for (const start of tab?.waiting.splice(0) ?? []) start();
   }
 

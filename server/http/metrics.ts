@@ -46,6 +46,7 @@ export function routeMetrics(
       ...statusFamilies(services.status()),
       nodesFamily(services),
       readyFamily(services),
+      ...connectionFamilies(services),
       counter.family(),
       ...(services.metrics?.() ?? []),
     ];
@@ -94,6 +95,25 @@ function nodesFamily(services: Services): MetricFamily {
     value: nodes.filter((node) => node.state === state).length,
   }));
   return { name: "skyring_nodes", help: "Nodes of the netmap by state", type: "gauge", samples };
+}
+
+/** Connections by role; tabs by their own number, since one may have two connections. */
+function connectionFamilies({ peers, tabs }: Services): readonly MetricFamily[] {
+  if (peers === undefined) return [];
+  const open = peers();
+  const samples = (["member", "tab", "stranger"] as const).map((role) => ({
+    labels: { role },
+    value: open.filter((peer) => peer.role === role).length,
+  }));
+  const help = "Open connections by role of the peer";
+  const here = new Set(open.filter(({ role }) => role === "tab").map(({ id }) => id)).size;
+  return [
+    { name: "skyring_connections", help, type: "gauge", samples },
+    ...(tabs === undefined ? [] : [
+      gauge("skyring_tabs", "Tabs connected to this node", here),
+      gauge("skyring_tabs_max", "Tabs that this node lets in at once", tabs.max),
+    ]),
+  ];
 }
 
 function readyFamily(services: Services): MetricFamily {

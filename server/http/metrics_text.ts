@@ -17,7 +17,15 @@ export interface MetricSample {
 }
 
 /** The only labels there are; each has few values. */
-export type MetricLabel = "state" | "kind" | "direction" | "method" | "status" | "worker" | "phase";
+export type MetricLabel =
+  | "state"
+  | "kind"
+  | "direction"
+  | "method"
+  | "status"
+  | "worker"
+  | "phase"
+  | "role";
 
 /** The families as text, in the given order. @throws never */
 export function metricsText(families: readonly MetricFamily[]): string {

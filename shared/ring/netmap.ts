@@ -44,6 +44,7 @@ export function netmapRow(facts: MemberFacts): NodeSnapshot {
     lastSeenAt: facts.lastSeenAt,
     epoch: profile?.epoch ?? 0,
     arriving: profile?.arriving ?? 0,
+    ...(profile?.tabs === undefined ? {} : { tabs: profile.tabs }),
   };
 }
 

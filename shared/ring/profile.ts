@@ -2,6 +2,7 @@
 // versions (boot, then count) make the last word win. Beliefs about it are not in here.
 
 import type { PhaseNow } from "../phase.ts";
+import type { TabSketch } from "../status.ts";
 
 /** Plain facts of one node; bytes, and milliseconds since the epoch on its own clock. */
 export interface Profile {
@@ -24,4 +25,6 @@ export interface Profile {
   readonly arriving: number;
   /** Joined and able to write. */
   readonly ready: boolean;
+  /** Tabs that are connected to it. */
+  readonly tabs?: TabSketch;
 }

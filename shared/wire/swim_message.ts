@@ -14,6 +14,7 @@ import { SkyringError } from "../base/errors.ts";
 import { asNodeId } from "../base/ids.ts";
 import { controlMessageBytesMax, profileBytesMax, rosterMembersMax } from "../base/limits.ts";
 import type { Profile } from "../ring/profile.ts";
+import { tabMarksMax } from "../ring/tab_count.ts";
 import type { SwimBody, SwimMessage } from "../ring/swim_message.ts";
 import type { Phase } from "../phase.ts";
 import type { Liveness } from "../status.ts";
@@ -160,6 +161,7 @@ function badMessage(state: string, cause?: unknown): SkyringError {
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
 const address = v.nullable(text(256));
+const mark = v.pipe(count, v.maxValue(2 ** 32 - 1));
 /** Unknown fields are passed over: a newer version may say more of itself. */
 const profileShape = v.object({
   name: text(128),
@@ -177,6 +179,10 @@ const profileShape = v.object({
   epoch: count,
   arriving: count,
   ready: v.boolean(),
+  tabs: v.exactOptional(v.object({
+    count,
+    marks: v.pipe(v.array(mark), v.maxLength(tabMarksMax)),
+  })),
 });
 
 /**

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { asNodeId } from "../../shared/base/ids.ts";
 import { decodeTicket } from "../../shared/wire/ticket_text.ts";
+import { sketchTabs, tabMark } from "../../shared/ring/tab_count.ts";
 import { createFixture, keptOutPeer, node, now } from "./app_fixture.ts";
 
 const peer = "12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi";
@@ -84,4 +85,43 @@ Deno.test("GET /api/tabs lists tabs alone, with what they gave and took", async 
   assert.equal(next, null);
   const { address, since } = connection;
   assert.deepEqual(items, [{ id: peer, address, since, given: 3, taken: 4 }]);
+});
+
+Deno.test("/metrics and the peers page tell of tabs, each by its own number", async () => {
+  const connection = {
+    ...{ address: "/ip4/127.0.0.1/tcp/9/ws", direction: "inbound" as const },
+    ...{ since: now, bytesIn: 3, bytesOut: 4 },
+  };
+  const tab = { ...connection, id: asNodeId(peer), role: "tab" as const };
+  const { ask } = createFixture({}, {
+    peers: () => [
+      { ...connection, id: asNodeId("12D3KooWB"), role: "member" },
+      tab,
+      { ...tab, address: "/ip4/127.0.0.1/tcp/10/ws" },
+    ],
+  });
+  const metrics = await (await ask("/metrics")).text();
+  assert.match(metrics, /^skyring_connections\{role="tab"\} 2$/m);
+  assert.match(metrics, /^skyring_tabs 1$/m);
+  assert.match(metrics, /^skyring_tabs_max 4$/m);
+  const page = await (await ask("/ui/part/peers")).text();
+  assert.match(page, /2 with tabs, which seed extra copies/);
+  assert.match(page, /glyph is-tab/);
+});
+
+Deno.test("the overview says how many tabs seed, those of several nodes once", async () => {
+  const sketch = sketchTabs([tabMark("a"), tabMark("b")]);
+  const more = sketchTabs([tabMark("b"), tabMark("c")]);
+  const { ask } = createFixture({}, {
+    nodes: () => [
+      { ...node, tabs: sketch },
+      { ...node, id: "12D3KooWB", name: "node-2", tabs: more },
+      { ...node, id: "12D3KooWC", name: "node-3", state: "dead", tabs: sketchTabs([7]) },
+    ],
+  });
+  const page = await (await ask("/ui/part/overview")).text();
+  assert.match(page, /3 tabs seed: what they hold is extra/);
+  assert.equal(page.match(/class="tabs is-tab"/g)?.length, 1);
+  const none = await (await createFixture().ask("/ui/part/overview")).text();
+  assert.doesNotMatch(none, /tabs is-tab|seed: what/);
 });

@@ -10,6 +10,7 @@ import { type LayerSizes, lookupPin, ticks } from "./ring_layers.ts";
 import { placeArcs, type PlacedArc, placeLabels } from "./ring_layout.ts";
 import { type RingArc, type RingLabel, uprightLabelsMax } from "./ring_layout.ts";
 import { escapeMarkup, polar, short } from "./svg.ts";
+import { tabStars } from "./tab_stars.ts";
 
 export interface RingOptions {
   /** Copies that count as whole. */
@@ -28,6 +29,8 @@ export interface RingOptions {
     readonly part: number;
     readonly owners: readonly number[];
   };
+  /** Tabs that seed; as small stars inside the circle. */
+  readonly tabs?: number;
   /** Where a star leads; no links without it. */
   readonly hrefOf?: (arc: RingArc) => string;
 }
@@ -49,6 +52,7 @@ export function ring(arcs: readonly RingArc[], options: RingOptions): string {
     `viewBox="${box}" role="${role}" aria-label="${escapeMarkup(options.title)}">` +
     (mini ? "" : graticule()) + bands(placed, sizes) +
     (mini ? "" : ticks(placed, options.replicas)) + edges(placed, sizes) +
+    (mini ? "" : tabStars(options.tabs ?? 0)) +
     (options.flows === undefined ? "" : flowCurves(placed, options.flows, sizes)) +
     (options.lookup === undefined || arc === undefined ? "" : lookupPin(placed, {
       angle: arc.from + (arc.to - arc.from) * options.lookup.part,

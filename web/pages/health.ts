@@ -1,6 +1,7 @@
 // Whether the pool is well, in one sentence with its reason: the first thing anybody reads. The
 // worst is said first; what is not known is not claimed.
 
+import { countTabs } from "../../shared/ring/tab_count.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
 import type { Sign, Tone } from "../charts/glyph.ts";
 import { signOf } from "../charts/glyph.ts";
@@ -155,4 +156,11 @@ function well({ nodes, status }: PoolView): Health {
 /** Copies that nodes own and do not hold yet. @throws never */
 export function wantedOf(nodes: readonly NodeSnapshot[]): number {
   return nodes.reduce((sum, node) => sum + (node.state === "alive" ? node.blocks.wanted : 0), 0);
+}
+
+/** Tabs that seed at any node that answers, each counted once; about, when they are many. */
+export function tabsOf(nodes: readonly NodeSnapshot[]): number {
+  return countTabs(
+    nodes.filter(({ state }) => state === "alive").flatMap(({ tabs }) => tabs ?? []),
+  );
 }

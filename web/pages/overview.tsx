@@ -9,7 +9,7 @@ import { spark } from "../charts/spark.ts";
 import { formatRate, formatSize } from "../../shared/base/units.ts";
 import { EventList } from "./event_list.tsx";
 import { Frame, type FrameView, Live } from "./frame.tsx";
-import { healthOf, wantedOf } from "./health.ts";
+import { healthOf, tabsOf, wantedOf } from "./health.ts";
 import { Glyph, Legend, Picture } from "./picture.tsx";
 import type { PoolView, RingView } from "./pool_view.ts";
 import { counted, sinceText, sizeOf, whole } from "./words.ts";
@@ -49,7 +49,7 @@ export function OverviewPart({ view }: { readonly view: PoolView }) {
           </div>
           <div class="sky-facts facts">
             <CapacityFact view={view} />
-            {view.ring !== null && <OwnersFact ring={view.ring} />}
+            {view.ring !== null && <OwnersFact ring={view.ring} tabs={tabsOf(view.nodes)} />}
             <RepairFact view={view} />
           </div>
         </div>
@@ -70,16 +70,19 @@ export function OverviewPart({ view }: { readonly view: PoolView }) {
 function RingPicture({ view, ring: shape }: { readonly view: PoolView; readonly ring: RingView }) {
   const here = shape.arcs.findIndex(({ id }) => id === view.status.id);
   const least = Math.min(shape.replicas, ...[...shape.tally.keys()]);
+  const tabs = tabsOf(view.nodes);
   const busy = shape.arcs.filter(({ sign }) => sign !== "seeding")
     .map(({ name, sign }) => `${name} ${sign}`);
   const title = `The ring: ${counted(shape.arcs.length, "node")}` +
-    (busy.length === 0 ? ", all seeding" : `; ${busy.slice(0, 12).join(", ")}`);
+    (busy.length === 0 ? ", all seeding" : `; ${busy.slice(0, 12).join(", ")}`) +
+    (tabs === 0 ? "" : `; ${counted(tabs, "tab")}`);
   return (
     <Picture
       svg={ring(shape.arcs, {
         replicas: shape.replicas,
         title,
         here,
+        tabs,
         flows: flowsOf(view, shape, here),
         centre: [`${least} of ${shape.replicas}`, "owners answer", "at the weakest slot"],
         hrefOf: (arc) => `/ui/nodes#${arc.id}`,
@@ -142,7 +145,9 @@ function CapacityFact({ view }: { readonly view: PoolView }) {
   );
 }
 
-function OwnersFact({ ring: shape }: { readonly ring: RingView }) {
+function OwnersFact(
+  { ring: shape, tabs }: { readonly ring: RingView; readonly tabs: number },
+) {
   const rows = Array.from({ length: shape.replicas + 1 }, (_, index) => shape.replicas - index);
   return (
     <section class="fact">
@@ -174,6 +179,12 @@ function OwnersFact({ ring: shape }: { readonly ring: RingView }) {
           );
         })}
       </dl>
+      {tabs > 0 && (
+        <p>
+          <Glyph sign="tab" tone="tab" /> {counted(tabs, "tab")}{" "}
+          {tabs === 1 ? "seeds" : "seed"}: what they hold is extra, and counts as no copy.
+        </p>
+      )}
     </section>
   );
 }

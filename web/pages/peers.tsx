@@ -2,7 +2,7 @@
 
 import { formatRate, formatSize } from "../../shared/base/units.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
-import { Ago } from "./picture.tsx";
+import { Ago, Glyph } from "./picture.tsx";
 import type { PeerRow, PoolView } from "./pool_view.ts";
 import { counted, roundTrip } from "./words.ts";
 
@@ -44,7 +44,12 @@ export function PeersPart({ view }: { readonly view: PeersView }) {
       </div>
     );
   }
-  const strangers = peers.filter(({ role }) => role === "stranger").length;
+  const are = (role: string) => peers.filter((peer) => peer.role === role).length;
+  const [tabs, strangers] = [are("tab"), are("stranger")];
+  const others = [
+    ...(tabs === 0 ? [] : [`${tabs} with tabs, which seed extra copies`]),
+    ...(strangers === 0 ? [] : [`${strangers} with strangers`]),
+  ];
   return (
     <>
       <div class="head">
@@ -53,7 +58,7 @@ export function PeersPart({ view }: { readonly view: PeersView }) {
             {pool.status.name} has {counted(peers.length, "connection")}.
           </h1>
           <p>
-            {strangers === 0 ? "All are with peers of the group." : `${strangers} with strangers.`}
+            {others.length === 0 ? "All are with nodes of the group." : `${others.join("; ")}.`}
           </p>
         </div>
       </div>
@@ -88,6 +93,7 @@ function Row({ peer, pool }: { readonly peer: PeerRow; readonly pool: PoolView }
   return (
     <tr>
       <td>
+        {peer.role === "tab" && <Glyph sign="tab" tone="tab" />}{" "}
         {name ?? <code title={peer.id}>…{peer.id.slice(-10)}</code>}{" "}
         <span class="quiet">{peer.role}</span>
       </td>
