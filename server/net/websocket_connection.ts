@@ -13,8 +13,8 @@ import { connectionUnsentBytesMax } from "../../shared/base/limits.ts";
 
 /** Abnormal closure is not a code that may be sent; this one says "going away". */
 const goingAwayCode = 1001;
-/** Handing over to the socket stops here and goes on below half of it. */
-const bufferedBytesMax = connectionUnsentBytesMax;
+/** Handing over to the socket stops here and goes on below half of it: there may be many tabs. */
+const bufferedBytesMax = connectionUnsentBytesMax / 2;
 
 /** A libp2p connection over an open WebSocket. */
 export class WebSocketConnection extends AbstractMultiaddrConnection {

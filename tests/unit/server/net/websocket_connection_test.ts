@@ -1,0 +1,75 @@
+// Back-pressure of a WebSocket, both ways: who does not read makes the other side wait, and
+// neither keeps the bytes meanwhile. Real sockets on loopback.
+
+import assert from "node:assert/strict";
+import type { Logger } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { Uint8ArrayList } from "uint8arraylist";
+// @ts-types="@types/ws"
+import { WebSocket, WebSocketServer } from "ws";
+import { KiB, MiB } from "../../../../shared/base/limits.ts";
+import { WebSocketConnection } from "../../../../server/net/websocket_connection.ts";
+import { listenHttp, until } from "./test_hosts.ts";
+
+const silent: Logger = Object.assign(() => undefined, {
+  error: () => undefined,
+  trace: () => undefined,
+  enabled: false,
+  newScope: () => silent,
+});
+
+/** A connection of a node, and the browser's end of it. */
+async function withPair(
+  run: (node: WebSocketConnection, socket: WebSocket, browser: WebSocket) => Promise<void>,
+): Promise<void> {
+  const { server, port } = await listenHttp();
+  const sockets = new WebSocketServer({ server, perMessageDeflate: false });
+  const accepted = new Promise<WebSocket>((resolve) => sockets.once("connection", resolve));
+  const browser = new WebSocket(`ws://127.0.0.1:${port}`, { perMessageDeflate: false });
+  try {
+    const socket = await accepted;
+    const node = new WebSocketConnection({
+      socket,
+      remoteAddress: multiaddr(`/ip4/127.0.0.1/tcp/${port}/ws`),
+      direction: "inbound",
+      log: silent,
+    });
+    if (browser.readyState !== WebSocket.OPEN) {
+      await new Promise((resolve) => browser.once("open", resolve));
+    }
+    await run(node, socket, browser);
+  } finally {
+    browser.terminate();
+    sockets.close();
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+Deno.test("a browser that does not read is sent little more than the sockets hold", () =>
+  withPair(async (node, socket, browser) => {
+    browser.pause();
+    let sent = 0;
+    const block = new Uint8Array(256 * KiB);
+    while (node.send(new Uint8ArrayList(block)) && sent < 200 * MiB) sent += block.length;
+    assert.ok(sent < 64 * MiB, `${sent} bytes were sent to who reads none`);
+    assert.ok(socket.bufferedAmount < 1 * MiB, `${socket.bufferedAmount} bytes wait`);
+    const drained = new Promise((resolve) => node.addEventListener("drain", resolve));
+    browser.resume();
+    await drained;
+  }));
+
+Deno.test("a node that does not read makes the browser wait, and loses nothing", () =>
+  withPair(async (node, _socket, browser) => {
+    let read = 0;
+    node.addEventListener("message", ({ data }) => read += data.byteLength);
+    node.pause();
+    const message = new Uint8Array(64 * KiB);
+    const all = 1_600;
+    for (let sent = 0; sent < all; sent++) browser.send(message);
+    await new Promise((resolve) => setTimeout(resolve, 300)); // what would come, comes now
+    assert.ok(read < 2 * MiB, `${read} bytes were read while paused`);
+    assert.ok(browser.bufferedAmount > 32 * MiB, `${browser.bufferedAmount} wait in the browser`);
+    node.resume();
+    await until(() => read === all * message.length, { what: "all is read", withinMs: 20_000 });
+  }));
