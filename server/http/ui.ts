@@ -3,6 +3,7 @@
 import type { App } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { routeStatic } from "./static_files.ts";
+import { routeTabPage } from "./tab_page.ts";
 import { routeActions } from "./ui_actions.ts";
 import { routeCluster } from "./ui_cluster.ts";
 import { routeUiEvents } from "./ui_events.ts";
@@ -17,6 +18,8 @@ import { createViews } from "./ui_views.ts";
 export function routeUi(app: App, services: Services): void {
   const views = createViews(services);
   const ui = { services, views, files: createFileViews(services, views) };
+  // Before the others under /static: its scripts are not known when this file is loaded.
+  routeTabPage(app, ui);
   routeStatic(app);
   routePages(app, ui);
   routeRingPicture(app, ui);

@@ -9,6 +9,7 @@ import { readWord } from "./gateway_word.ts";
 import type { Services } from "./services.ts";
 import { assetAddresses } from "./static_files.ts";
 import { createRingReader, type RingReader } from "./ui_ring.ts";
+import { canSeed } from "./tab_bundle.ts";
 import { createTrafficLog } from "./traffic_log.ts";
 import { eventsKeptMax } from "../../shared/base/limits.ts";
 import { wantedOf } from "../../web/pages/health.ts";
@@ -82,6 +83,7 @@ function frameOf(services: Services, request: Request): FrameView {
     peers: services.peers !== undefined,
     workers: services.workers !== undefined,
     jobs: services.nodeActions !== undefined,
+    tab: canSeed(services),
   };
   const names = Object.keys(present) as PageName[];
   return {

@@ -8,6 +8,10 @@ export const entryPoints: ReadonlySet<string> = new Set<string>([
   "server/cli/main.ts",
   "server/cluster/main.ts",
   "server/gateway/main.ts",
+  "server/bundle_main.ts",
+  // Bundled for browsers.
+  "web/tab/page.ts",
+  "web/tab/worker.ts",
   // A store of edge nodes and of the simulator: composed at run time by neither node nor tab yet.
   "shared/block/memory_store.ts",
 ]);

@@ -23,6 +23,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Runs `paths`, or all suites when there are none. @throws when a run leaves no report */
 export async function runSuites(paths: readonly string[]): Promise<TestReport> {
+  await makeBundle();
   if (paths.length > 0) return await runDenoTest(paths, []);
   const quick = await runDenoTest(parallelPaths.filter(hasTests), ["--parallel"]);
   return joinReports(quick, await runDenoTest(serialPaths.filter(hasTests), []));
@@ -31,6 +32,12 @@ export async function runSuites(paths: readonly string[]): Promise<TestReport> {
 /** Says which tests were ignored, and what to install to run them. */
 export function explainSkipped(report: TestReport): string[] {
   return report.skipped.map((name) => `ignored: ${name}\n  needs ${remedyOf(name) ?? "no reason"}`);
+}
+
+/** The tab's scripts, which nodes under test serve. */
+async function makeBundle(): Promise<void> {
+  const args = ["run", "--quiet", "--no-prompt", "-A", "server/bundle_main.ts"];
+  await new Deno.Command(Deno.execPath(), { args, cwd: root, stdin: "null" }).spawn().status;
 }
 
 async function runDenoTest(

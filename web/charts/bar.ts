@@ -12,6 +12,8 @@ export interface BarParts {
   readonly dead?: number;
   readonly risk?: number;
   readonly wanted?: number;
+  /** Held by a tab. */
+  readonly tab?: number;
 }
 
 export interface BarOptions {
@@ -22,7 +24,7 @@ export interface BarOptions {
   readonly mark?: number | null;
 }
 
-const order = ["held", "surplus", "away", "dead", "risk", "wanted"] as const;
+const order = ["held", "surplus", "away", "dead", "risk", "tab", "wanted"] as const;
 
 /** The bar as SVG. @throws never */
 export function bar(parts: BarParts, options: BarOptions): string {
@@ -61,6 +63,7 @@ function part(
     }
     case "held":
     case "risk":
+    case "tab":
       return `<path class="p-${kind}" d="${stripe(0, 10)}"/>`;
     default:
       return kind satisfies never;

@@ -5,6 +5,7 @@ export type Key =
   | "held"
   | "wanted"
   | "surplus"
+  | "tab"
   | "off"
   | "whole"
   | "coming"
@@ -21,6 +22,7 @@ const samples: Readonly<Record<Key, string>> = {
   wanted: `<path class="p-track" d="M0 0h14v12h-14z"/>` +
     `<path class="p-wanted" d="M0 1h14v2h-14zM0 5h14v2h-14zM0 9h14v2h-14z"/>`,
   surplus: `<path class="p-surplus" d="M0 0h14v4.5h-14zM0 7h14v4.5h-14z"/>`,
+  tab: `<path class="p-tab" d="M0 0h14v12h-14z"/>`,
   off: `<path class="p-off" d="M0 5h14v2h-14z"/>`,
   whole: `<path class="p-held" d="M0 0h14v3.4h-14zM0 4.3h14v3.4h-14zM0 8.6h14v3.4h-14z"/>`,
   coming: `<path class="p-track" d="M0 0h14v3.4h-14z"/>` +

@@ -15,7 +15,8 @@ export type PageName =
   | "wanted"
   | "peers"
   | "workers"
-  | "jobs";
+  | "jobs"
+  | "tab";
 export type Theme = "auto" | "light" | "dark";
 
 export interface FrameView {
@@ -35,6 +36,8 @@ export interface FrameProps {
   readonly view: FrameView;
   readonly title: string;
   readonly page: PageName;
+  /** Scripts of this page alone. */
+  readonly scripts?: readonly string[];
   readonly children?: Child;
 }
 
@@ -47,6 +50,7 @@ const names: Readonly<Record<PageName, readonly [string, string]>> = {
   peers: ["/ui/peers", "Peers"],
   workers: ["/ui/workers", "Workers"],
   jobs: ["/ui/jobs", "Jobs"],
+  tab: ["/ui/tab", "This tab"],
 };
 
 /** htmx must neither guess nor evaluate: no inline style, only our own scripts. */
@@ -58,7 +62,7 @@ const htmxConfig = JSON.stringify({
 });
 
 /** The whole document. */
-export function Frame({ view, title, page, children }: FrameProps) {
+export function Frame({ view, title, page, scripts = [], children }: FrameProps) {
   const theme = view.theme === "auto" ? {} : { "data-theme": view.theme };
   return (
     <>
@@ -72,7 +76,10 @@ export function Frame({ view, title, page, children }: FrameProps) {
           <title>{title} · Skyring</title>
           <link rel="icon" href="/static/icon.svg" type="image/svg+xml" />
           <link rel="stylesheet" href={view.assets.style} />
-          {view.assets.scripts.map((source) => <script src={source} defer></script>)}
+          {[...view.assets.scripts, ...scripts].map((source) => (
+            <script src={source} defer>
+            </script>
+          ))}
         </head>
         <body>
           <a class="skip" href="#main">Skip to content</a>

@@ -26,6 +26,7 @@ const pages = [
   "/ui/peers",
   "/ui/workers",
   "/ui/jobs",
+  "/ui/tab",
 ];
 
 async function put(fixture: Fixture, name: string, body = "x"): Promise<string> {

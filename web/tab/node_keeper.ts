@@ -1,0 +1,161 @@
+// Keeps a tab connected: always to the origin of its page, and to a few more nodes where the
+// browser allows it. Each place dials again with back-off; a place that is not the origin takes
+// another node each time.
+
+import { messageOf } from "../../shared/base/errors.ts";
+import { socketUrl } from "../peer/socket_address.ts";
+import type { NodeApi, Permit } from "./node_api.ts";
+import type { TabNetwork } from "./tab_network.ts";
+import { waitFor } from "./wait.ts";
+
+/** Beside the origin: enough that one node's end stops nothing, few enough for a phone. */
+const othersMax = 4;
+const backOffMinMs = 500;
+const backOffMaxMs = 20_000;
+const dialMs = 10_000;
+/** Without another node to dial, a place looks again after this time. */
+const idleMs = 5_000;
+
+export interface NodeKeeperOptions {
+  readonly api: NodeApi;
+  readonly peer: string;
+  /** Multiaddr of the page's own origin. */
+  readonly origin: string;
+  /** WebSocket URLs that the page's policy lets this tab open beside its origin. */
+  readonly reach: ReadonlySet<string>;
+  /** The network, made with the first permit, which names the group. */
+  readonly network: (permit: Permit) => Promise<TabNetwork>;
+  readonly onChange: () => void;
+}
+
+/** What the keeper knows. */
+export interface NodeKeeper {
+  /** Why the origin does not answer, or null while it does. */
+  readonly trouble: string | null;
+  /** Nodes that could be known of, this one included. */
+  readonly known: number;
+  nameOf(id: string): string;
+  /** Dials at once what waits: the machine is awake, or online again. */
+  wake(): void;
+}
+
+/** Keeps connections until `signal` aborts. */
+export function keepNodes(options: NodeKeeperOptions, signal: AbortSignal): NodeKeeper {
+  const keeper = new Keeper(options, signal);
+  keeper.run();
+  return keeper;
+}
+
+class Keeper implements NodeKeeper {
+  readonly #options: NodeKeeperOptions;
+  readonly #signal: AbortSignal;
+  readonly #names = new Map<string, string>();
+  readonly #dialling = new Set<string>();
+  #permit: Permit | undefined;
+  #waker = new AbortController();
+  trouble: string | null = null;
+
+  constructor(options: NodeKeeperOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  get known(): number {
+    return this.#names.size;
+  }
+
+  nameOf(id: string): string {
+    return this.#names.get(id) ?? "a node";
+  }
+
+  wake(): void {
+    this.#waker.abort();
+    this.#waker = new AbortController();
+  }
+
+  run(): void {
+    void this.#keepOrigin();
+    for (let place = 0; place < othersMax; place++) void this.#keepOther();
+  }
+
+  async #keepOrigin(): Promise<void> {
+    for (let failures = 0; !this.#signal.aborted; failures++) {
+      try {
+        // Asked for anew each time: it brings the nodes of now, and a fresh expiry.
+        const { api, peer, origin, network } = this.#options;
+        this.#permit = await api.permit(peer, this.#signal);
+        for (const { id, name } of this.#permit.nodes) this.#names.set(id, name);
+        const outcome = await (await network(this.#permit))
+          .dial(origin, this.#permit.ticket, this.#dialSignal());
+        if (outcome.ok) {
+          failures = 0;
+          this.#say(null);
+          await outcome.closed;
+          this.#say("the connection ended");
+        } else if (outcome.why === "connected already") this.#say(null);
+        else this.#say(outcome.why);
+      } catch (error) {
+        this.#say(messageOf(error));
+      }
+      await this.#backOff(failures);
+    }
+  }
+
+  async #keepOther(): Promise<void> {
+    for (let failures = 0; !this.#signal.aborted; failures++) {
+      const next = await this.#nextOther();
+      if (next === undefined) {
+        failures = 0;
+        await this.#pause(idleMs);
+        continue;
+      }
+      this.#dialling.add(next.id);
+      try {
+        const outcome = await next.network.dial(next.address, next.ticket, this.#dialSignal());
+        if (outcome.ok) {
+          failures = 0;
+          await outcome.closed;
+        }
+      } finally {
+        this.#dialling.delete(next.id);
+      }
+      await this.#backOff(failures);
+    }
+  }
+
+  /** A node not connected yet, at an address that the policy allows; any of them. */
+  async #nextOther() {
+    const permit = this.#permit;
+    if (permit === undefined) return undefined;
+    const network = await this.#options.network(permit);
+    const taken = new Set<string>([...network.links().map(({ id }) => id), ...this.#dialling]);
+    // The first is the one that gave the permit: the origin's own.
+    const open = permit.nodes.slice(1).filter(({ id }) => !taken.has(id)).flatMap((node) => {
+      const address = node.addresses.find((each) => {
+        const url = socketUrl(each);
+        return url !== undefined && this.#options.reach.has(url);
+      });
+      return address === undefined ? [] : [{ id: node.id, address }];
+    });
+    const chosen = open[Math.floor(Math.random() * open.length)];
+    return chosen && { ...chosen, network, ticket: permit.ticket };
+  }
+
+  #dialSignal(): AbortSignal {
+    return AbortSignal.any([this.#signal, AbortSignal.timeout(dialMs)]);
+  }
+
+  #backOff(failures: number): Promise<void> {
+    const longest = Math.min(backOffMaxMs, backOffMinMs * 2 ** failures);
+    return this.#pause(longest * (0.5 + Math.random() / 2));
+  }
+
+  #pause(ms: number): Promise<void> {
+    return waitFor(ms, AbortSignal.any([this.#signal, this.#waker.signal]));
+  }
+
+  #say(trouble: string | null): void {
+    this.trouble = trouble;
+    this.#options.onChange();
+  }
+}

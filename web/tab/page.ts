@@ -1,0 +1,188 @@
+// The script of the tab's page: starts the worker, shows its states, passes orders on. It does
+// nothing that the worker could do, so that a page in the background may sleep.
+
+import { formatSize } from "../../shared/base/units.ts";
+import { sizeOf, whole } from "../pages/words.ts";
+import type { TabOrder, TabState, WorkerWord } from "./messages.ts";
+import {
+  addedMarkup,
+  browserMarkup,
+  filesMarkup,
+  leadText,
+  notice,
+  noticesMarkup,
+  quotaNote,
+  quotaStep,
+  quotaSteps,
+  ratesMarkup,
+  sinceMarkup,
+  spaceMarkup,
+  sparkMarkup,
+  titleText,
+} from "./page_words.ts";
+
+const place = document.querySelector<HTMLElement>("[data-tab]");
+if (place !== null) open(place);
+
+function open(main: HTMLElement): void {
+  const worker = new Worker(main.dataset["worker"] ?? "", { type: "module", name: "skyring-tab" });
+  const order = (what: TabOrder) => worker.postMessage(what);
+  let latest: TabState | undefined;
+  worker.addEventListener("message", ({ data }: MessageEvent<WorkerWord>) => {
+    if (data.t === "failed") return trouble(data.why);
+    latest = data.state;
+    show(data.state, data.mine);
+  });
+  worker.addEventListener("error", (event) => {
+    trouble(event.message === "" ? "its script could not be loaded" : event.message);
+  });
+  addEventListener("pagehide", () => worker.terminate());
+  addEventListener("pageshow", (event) => {
+    // Come back from the page cache, whose workers are gone.
+    if (event.persisted) location.reload();
+  });
+  wireButtons(order, () => latest);
+  wireFiles(order);
+  const wanted = new URL(location.href).searchParams.get("keep");
+  if (wanted !== null && wanted !== "") {
+    order({ t: "start" });
+    order({ t: "keep", name: wanted.normalize("NFC") });
+    // Done once: a reload must not bring back a file that was let go.
+    history.replaceState(null, "", location.pathname);
+  }
+}
+
+function wireButtons(
+  order: (what: TabOrder) => void,
+  latest: () => TabState | undefined,
+): void {
+  byId("tab-start").addEventListener("click", () => order({ t: "start" }));
+  byId("tab-pause").addEventListener("click", () => order({ t: "pause" }));
+  byId("tab-forget-now").addEventListener("click", () => order({ t: "forget" }));
+  const quota = input("tab-quota");
+  quota.addEventListener("input", () => {
+    byId("tab-space").textContent = sizeOf(latest()?.bytes ?? 0, chosenQuota(quota));
+  });
+  quota.addEventListener("change", () => order({ t: "quota", bytes: chosenQuota(quota) }));
+  const help = input("tab-help");
+  help.addEventListener("change", () => order({ t: "help", on: help.checked }));
+  byId("tab-keep").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const name = input("tab-name").value.trim().normalize("NFC");
+    if (name === "") return;
+    order({ t: "start" });
+    order({ t: "keep", name });
+    input("tab-name").value = "";
+  });
+  byId("tab-quota-form").addEventListener("submit", (event) => event.preventDefault());
+  document.addEventListener("click", (event) => {
+    const from = event.target instanceof Element ? event.target : null;
+    const asked = (attribute: string) =>
+      from?.closest(`[${attribute}]`)?.getAttribute(attribute) ?? undefined;
+    const letGo = asked("data-let-go");
+    if (letGo !== undefined) order({ t: "drop", name: letGo });
+    const again = asked("data-name-again");
+    if (again !== undefined) order({ t: "name", was: again, name: again });
+    const both = asked("data-name-both");
+    if (both !== undefined) order({ t: "name", was: both, name: numbered(both) });
+  });
+}
+
+function wireFiles(order: (what: TabOrder) => void): void {
+  const drop = byId("tab-drop");
+  const add = (files: Iterable<File>) => {
+    for (const file of files) order({ t: "add", name: file.name.normalize("NFC"), file });
+  };
+  addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    drop.classList.add("is-over");
+  });
+  addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) drop.classList.remove("is-over");
+  });
+  addEventListener("drop", (event) => {
+    drop.classList.remove("is-over");
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    add([...event.dataTransfer.files]);
+  });
+  byId("tab-choose").addEventListener("click", () => {
+    const chooser = document.createElement("input");
+    chooser.type = "file";
+    chooser.multiple = true;
+    chooser.addEventListener("change", () => add([...chooser.files ?? []]));
+    chooser.click();
+  });
+}
+
+function show(state: TabState, mine: boolean): void {
+  const since = sinceMarkup(state);
+  byId("tab-since").hidden = since === "";
+  fill("tab-since", since);
+  say("tab-title", titleText(state));
+  say("tab-lead", leadText(state));
+  fill("tab-notices", noticesMarkup(state, mine));
+  fill("tab-spark", sparkMarkup(state));
+  fill("tab-rates", ratesMarkup(state));
+  fill("tab-files", filesMarkup(state));
+  fill("tab-added", addedMarkup(state));
+  fill("tab-bar", spaceMarkup(state));
+  fill("tab-browser", browserMarkup(state));
+  say("tab-quota-note", quotaNote(state));
+  say(
+    "tab-forget-words",
+    `${whole(state.blocks)} blocks, ${formatSize(state.bytes)}, this tab's identity and its ` +
+      "settings are removed. The pool keeps its own copies.",
+  );
+  byId("tab-start").hidden = state.mode === "running";
+  byId("tab-start").textContent = state.mode === "paused" ? "Go on seeding" : "Seed from this tab";
+  byId("tab-pause").hidden = state.mode !== "running";
+  input("tab-help").checked = state.help.on;
+  const quota = input("tab-quota");
+  // A slider being moved is its owner's.
+  if (document.activeElement !== quota) {
+    quota.value = String(quotaStep(state.quota));
+    say("tab-space", sizeOf(state.bytes, state.quota));
+  }
+}
+
+function trouble(why: string): void {
+  byId("tab-notices").insertAdjacentHTML(
+    "afterbegin",
+    notice("This tab cannot do that.", `${why}.`),
+  );
+}
+
+function chosenQuota(slider: HTMLInputElement): number {
+  return quotaSteps[Number(slider.value)] ?? quotaSteps[0] ?? 0;
+}
+
+function numbered(name: string): string {
+  const dot = name.lastIndexOf(".");
+  const cut = dot > name.lastIndexOf("/") + 1 ? dot : name.length;
+  return `${name.slice(0, cut)} (${new Date().toISOString().slice(11, 19)})${name.slice(cut)}`;
+}
+
+function fill(id: string, markup: string): void {
+  const element = byId(id);
+  // Unchanged parts are left alone: a button must not vanish under the pointer.
+  if (element.dataset["shown"] === markup) return;
+  element.dataset["shown"] = markup;
+  element.innerHTML = markup;
+}
+
+function say(id: string, text: string): void {
+  const element = byId(id);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function input(id: string): HTMLInputElement {
+  return byId(id) as HTMLInputElement;
+}
+
+function byId(id: string): HTMLElement {
+  const element = document.getElementById(id);
+  if (element === null) throw new Error(`Cannot find #${id}: the page is another one`);
+  return element;
+}

@@ -1,0 +1,108 @@
+// Takes blocks from nodes into the tab's store: from the connected node that is least busy with
+// us, then from the others, at last by the page's own node over HTTP, which looks wherever nodes
+// look. Bytes are verified as they arrive (block protocol) or before they are stored (HTTP).
+
+import type { Cid } from "../../shared/base/ids.ts";
+import type { BlockKind } from "../../shared/block/block_store.ts";
+import { digestOf } from "../../shared/block/cid.ts";
+import { sameDigest } from "../peer/block_hash.ts";
+import type { NodeApi } from "./node_api.ts";
+import type { NodeLink } from "./node_link.ts";
+import type { TabHash } from "./tab_hash.ts";
+import type { TabStore } from "./tab_store.ts";
+
+/** A phone on a slow line takes a block of 1 MiB in this time. */
+const wantMs = 20_000;
+/** Blocks on their way at once, over all nodes: 4 MiB of the usual size. */
+const lanes = 16;
+
+/** How taking one block ended. `absent`: nobody asked had it. */
+export type Taken = "held" | "full" | "absent";
+
+export interface TakerOptions {
+  readonly store: TabStore;
+  readonly hash: TabHash;
+  readonly api: NodeApi;
+  readonly links: () => readonly NodeLink[];
+  readonly onTaken: (bytes: number) => void;
+}
+
+/** A block to take. */
+export interface ToTake {
+  readonly cid: Cid;
+  readonly kind: BlockKind;
+}
+
+/** Takes blocks; one for all jobs of a tab. */
+export class Taker {
+  readonly #options: TakerOptions;
+  readonly #coming = new Set<Cid>();
+
+  constructor(options: TakerOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a block is on its way. */
+  isComing(cid: Cid): boolean {
+    return this.#coming.has(cid);
+  }
+
+  /** Takes many, several at once, in their order; ends early when `onEach` says so. */
+  async takeAll(blocks: readonly ToTake[], options: {
+    readonly signal: AbortSignal;
+    readonly anyWay: boolean;
+    readonly onEach: (block: ToTake, taken: Taken) => "go on" | "enough";
+  }): Promise<void> {
+    let next = 0;
+    let enough = false;
+    const lane = async () => {
+      for (;;) {
+        const block = blocks[next++];
+        if (block === undefined || enough || options.signal.aborted) return;
+        if (options.onEach(block, await this.take(block, options)) === "enough") enough = true;
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(lanes, blocks.length) }, lane));
+  }
+
+  /** Takes one. `anyWay`: also through the page's own node. Rejects only when aborted. */
+  async take(
+    block: ToTake,
+    options: { readonly signal: AbortSignal; readonly anyWay: boolean },
+  ): Promise<Taken> {
+    const { store } = this.#options;
+    if (store.has(block.cid)) return "held";
+    this.#coming.add(block.cid);
+    try {
+      const bytes = await this.#fromLinks(block.cid, options.signal) ??
+        (options.anyWay ? await this.#overHttp(block.cid, options.signal) : undefined);
+      if (bytes === undefined) return "absent";
+      this.#options.onTaken(bytes.length);
+      const outcome = await store.put(block.cid, bytes, block.kind);
+      return outcome.ok ? "held" : "full";
+    } finally {
+      this.#coming.delete(block.cid);
+    }
+  }
+
+  async #fromLinks(cid: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const links = [...this.#options.links()].sort((one, other) => one.inFlight - other.inFlight);
+    for (const link of links) {
+      if (signal.aborted) return undefined;
+      const answer = await link.want(cid, { timeoutMs: wantMs, signal });
+      if (answer.kind === "block") return answer.bytes;
+    }
+    return undefined;
+  }
+
+  async #overHttp(cid: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    try {
+      const bytes = await this.#options.api.block(cid, signal);
+      if (bytes === undefined) return undefined;
+      const digest = await this.#options.hash.whole(bytes);
+      return sameDigest(digest, digestOf(cid)) ? bytes : undefined;
+    } catch {
+      return undefined; // the node is away: asked again in the next round
+    }
+  }
+}

@@ -1,0 +1,128 @@
+// The worker of a tab: a thread of its own, since background pages are slowed down. Of all workers
+// of a browser one runs the peer; the others show its state and pass orders on to it, and one of
+// them goes on when it ends.
+
+import { messageOf } from "../../shared/base/errors.ts";
+import { type KeyValues, openKeyValues } from "./key_values.ts";
+import type { RoomWord, TabOrder, TabState, WorkerWord } from "./messages.ts";
+import { openTab, type Tab } from "./tab.ts";
+import { whileLocked } from "./tab_lock.ts";
+
+const roomName = "skyring-tab";
+/** States go out at most so often. */
+const stateMs = 200;
+const hereMs = 2_000;
+/** A worker not heard of for this long is gone. */
+const goneMs = 5_000;
+
+/** WebSocket addresses that the policy of this script allows; the node writes them before it. */
+declare global {
+  var skyringReach: readonly string[] | undefined;
+}
+
+const id = [...crypto.getRandomValues(new Uint8Array(8))].join("-");
+const others = new Map<string, number>();
+let tab: Tab | undefined;
+let room: BroadcastChannel | undefined;
+let lateState: ReturnType<typeof setTimeout> | undefined;
+/** Orders that came before it was known who runs the peer. */
+const early: TabOrder[] = [];
+
+const say = (word: WorkerWord) => self.postMessage(word);
+const tell = (word: RoomWord) => room?.postMessage(word);
+
+self.addEventListener("message", ({ data }: MessageEvent<TabOrder>) => {
+  if (tab !== undefined) void obey(tab, data);
+  else if (room === undefined) early.push(data);
+  else tell({ t: "order", order: data });
+});
+self.addEventListener("online", () => tab?.wake());
+
+run().catch((error) => say({ t: "failed", why: messageOf(error) }));
+
+async function run(): Promise<void> {
+  const [values, blocks] = await Promise.all([
+    openKeyValues("skyring-tab"),
+    openKeyValues("skyring-tab-blocks"),
+  ]);
+  // Without a common database every tab is a peer of its own.
+  if (values.kept === "indexeddb") join();
+  const locks = self.isSecureContext ? navigator.locks : undefined;
+  for (;;) {
+    const options = { values, id, ...(locks === undefined ? {} : { locks }) };
+    await whileLocked(options, (lost) => lead(values, { blocks, lost }));
+  }
+}
+
+/** Talks with the other workers of this browser. */
+function join(): void {
+  room = new BroadcastChannel(roomName);
+  room.addEventListener("message", ({ data }: MessageEvent<RoomWord>) => {
+    switch (data.t) {
+      case "here":
+        return void others.set(data.id, performance.now());
+      case "state":
+        if (tab === undefined) say({ t: "state", state: data.state, mine: false });
+        return;
+      case "order":
+        return void (tab && obey(tab, data.order));
+      default:
+        return data satisfies never;
+    }
+  });
+  tell({ t: "here", id });
+  setInterval(() => tell({ t: "here", id }), hereMs);
+}
+
+/** Runs the peer until the lock is lost. */
+async function lead(
+  values: KeyValues,
+  { blocks, lost }: { readonly blocks: KeyValues; readonly lost: AbortSignal },
+): Promise<void> {
+  const running = await openTab({
+    values,
+    blocks,
+    origin: new URL(self.location.href),
+    reach: new Set(globalThis.skyringReach ?? []),
+    secure: self.isSecureContext,
+    storage: self.isSecureContext ? navigator.storage : undefined,
+    tabs: countTabs,
+    onChange: showSoon,
+  });
+  tab = running;
+  show();
+  for (const order of early.splice(0)) void obey(running, order);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  lost.addEventListener("abort", () => resolve(), { once: true });
+  if (lost.aborted) resolve();
+  await promise;
+  tab = undefined;
+  await running.stop();
+}
+
+async function obey(running: Tab, order: TabOrder): Promise<void> {
+  try {
+    await running.order(order);
+  } catch (error) {
+    say({ t: "failed", why: messageOf(error) });
+  }
+}
+
+function countTabs(): number {
+  const now = performance.now();
+  for (const [other, heardAt] of others) if (now - heardAt > goneMs) others.delete(other);
+  return others.size + 1;
+}
+
+function showSoon(): void {
+  lateState ??= setTimeout(show, stateMs);
+}
+
+function show(): void {
+  clearTimeout(lateState);
+  lateState = undefined;
+  const state: TabState | undefined = tab?.state();
+  if (state === undefined) return;
+  say({ t: "state", state, mine: true });
+  tell({ t: "state", state });
+}
