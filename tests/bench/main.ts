@@ -1,12 +1,13 @@
 // The bench: `deno task bench [--mib N] [--files N] [--big] [--only a,b]`. Real node processes
 // with their documented rights, on this machine, loopback; the limits of the machine are measured
 // in the same run, since only shares of them say anything. Prints rows as they come and writes
-// them to bench-results/ as JSON. Sections: limits, one, idle, push, pull, small, big.
+// them to bench-results/ as JSON. Sections: limits, one, idle, push, pull, small, heal, big.
 
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { diskRate, hashRate } from "./machine_rates.ts";
+import { healing } from "./healing.ts";
 import { checkout, createFleet, type Fleet } from "./node_fleet.ts";
 import { startRawPair } from "./raw_stream.ts";
 import { Report } from "./report.ts";
@@ -70,6 +71,15 @@ async function five(bench: Bench): Promise<void> {
   }
 }
 
+async function heal(bench: Bench): Promise<void> {
+  const raw = await startRawPair();
+  try {
+    await healing(bench, raw);
+  } finally {
+    await raw.stop();
+  }
+}
+
 async function run(): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "skyring-bench-" });
   const report = new Report();
@@ -83,6 +93,7 @@ async function run(): Promise<void> {
     if (wants("limits")) await limits(bench);
     if (wants("one")) await oneNode(bench);
     if (["idle", "push", "small", "big", "pull"].some(wants)) await five(bench);
+    if (wants("heal")) await heal(bench);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -19,6 +19,8 @@ export interface FleetNode {
   readonly pid: number;
   readonly startMs: number;
   stop(): Promise<void>;
+  /** kill -9, and waits for its end. */
+  kill(): Promise<void>;
 }
 
 /** Node processes of one group. Call stop() whatever happened. */
@@ -33,10 +35,14 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-/** A fleet without nodes; its data lies in `folder`. `flags` go to `deno run`, for profiles. */
+/**
+ * A fleet without nodes; its data lies in `folder`. `flags` go to `deno run`, for profiles;
+ * `settings` to every node.
+ */
 export function createFleet(options: {
   readonly folder: string;
   readonly flags?: readonly string[];
+  readonly settings?: readonly string[];
 }): Fleet {
   const nodes: FleetNode[] = [];
   let names = 0;
@@ -63,12 +69,13 @@ export function createFleet(options: {
 async function startNode(options: {
   readonly folder: string;
   readonly flags?: readonly string[];
+  readonly settings?: readonly string[];
   readonly group: string;
   readonly name: string;
   readonly founder: FleetNode | undefined;
   readonly capacity: string;
 }): Promise<FleetNode> {
-  const { folder, flags = [], group, name, founder } = options;
+  const { folder, flags = [], settings = [], group, name, founder } = options;
   const port = freePort();
   const data = join(folder, group, name);
   await Deno.mkdir(data, { recursive: true });
@@ -80,7 +87,7 @@ async function startNode(options: {
       ...["run", "--quiet", "--no-check", ...rights, ...flags, "server/main.ts"],
       ...["--name", name, "--data", data, "--port", String(port), "--p2p-port", "0"],
       ...["--group", group, "--no-mdns", "--capacity", options.capacity],
-      ...["--log-level", "warn"],
+      ...["--log-level", "warn", ...settings],
       ...(founder === undefined ? [] : ["--join", founder.url]),
     ],
     cwd: checkout,
@@ -92,6 +99,7 @@ async function startNode(options: {
   void child.status.then(() => ended = true);
   const url = `http://127.0.0.1:${port}`;
   const stop = async () => {
+    if (ended) return;
     const timer = setTimeout(() => child.kill("SIGKILL"), stopMsMax);
     await child.stdin.close();
     await child.status;
@@ -106,7 +114,11 @@ async function startNode(options: {
     await stop();
     throw error;
   }
-  return { name, url, pid: child.pid, startMs: performance.now() - startedMs, stop };
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await child.status;
+  };
+  return { name, url, pid: child.pid, startMs: performance.now() - startedMs, stop, kill };
 }
 
 async function answers(url: string): Promise<boolean> {
