@@ -8,7 +8,7 @@
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import { haveCidsMax } from "../../shared/base/limits.ts";
 import { tabHaveMs, tabWantMs } from "../../shared/base/tab_limits.ts";
-import type { TabCopies } from "../../web/peer/block_server.ts";
+import type { TabCopies } from "../../web/peer/tab_copies.ts";
 import type { TabExchange } from "../net/block_driver.ts";
 import { type RingView, usableRemotes } from "./place.ts";
 import { untilAborted } from "./until_aborted.ts";

@@ -21,7 +21,7 @@ import {
 import { sketchTabs, tabMark } from "../../shared/ring/tab_count.ts";
 import type { TabSketch } from "../../shared/status.ts";
 import type { BlockExchange, WantOutcome } from "../../web/peer/block_exchange.ts";
-import type { TabCopies } from "../../web/peer/block_server.ts";
+import type { TabCopies } from "../../web/peer/tab_copies.ts";
 import type { Clock } from "./clock.ts";
 import { TabWords } from "./tab_words.ts";
 

@@ -11,6 +11,7 @@ import {
   tabAsksPerSecond,
   tabCreditBytes,
   tabReadBytesMax,
+  tabStallMs,
 } from "../../shared/base/tab_limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
 import { AskPace } from "../../web/peer/ask_pace.ts";
@@ -21,10 +22,11 @@ import type {
   OfferOutcome,
   WantOutcome,
 } from "../../web/peer/block_exchange.ts";
-import { serveBlocks, type TabCopies } from "../../web/peer/block_server.ts";
+import { serveBlocks } from "../../web/peer/block_server.ts";
 import type { Caller } from "../../web/peer/caller.ts";
 import type { Link } from "../../web/peer/link.ts";
 import { PeerRating } from "../../web/peer/peer_rating.ts";
+import type { TabCopies } from "../../web/peer/tab_copies.ts";
 import { channelProtocol } from "../../web/peer/protocol.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import { createPeerLinks, type PeerLinks } from "./peer_links.ts";
@@ -207,6 +209,7 @@ class Exchange implements BlockDriver {
       startHash: startNodeHash,
       pace: this.#paceOf(caller),
       askPace: this.#tabs.get(caller.id),
+      stallMs: caller.role === "member" ? undefined : tabStallMs,
       tabs: this.#options.tabs,
       onFault: (reason) => this.#options.onFault?.(caller.id, reason),
       onFailure: this.#options.onFailure ?? (() => undefined),

@@ -33,7 +33,9 @@ export const tabWordsMax = 16_384;
 export const tabCreditBytes = 2 * MiB;
 /** Block reads for one tab at once, and bytes read for all tabs that are not handed on yet. */
 export const tabReadsMax = 4;
-export const tabReadBytesMax = 32 * MiB;
+export const tabReadBytesMax = 64 * MiB;
+/** Of what waits to be sent to a tab something must leave in this time, or its stream ends. */
+export const tabStallMs = 30_000;
 /** Blocks that one tab may ask about a second (wants and haves), and at once after a rest. */
 export const tabAsksPerSecond = 2_000;
 export const tabAsksBurst = 4_096;

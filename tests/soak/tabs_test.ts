@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { blockFrame, encodeCredit, encodeHave } from "../../shared/wire/block_message.ts";
 import { asCid, type Cid } from "../../shared/base/ids.ts";
+import { tabsMax } from "../../shared/base/tab_limits.ts";
 import { encodeFrame } from "../../shared/wire/frame.ts";
 import { BlockAsker } from "../../web/peer/block_asker.ts";
 import { startNodeHash } from "../../server/net/node_hash.ts";
@@ -12,7 +13,7 @@ import { bytesOf } from "../e2e/content.ts";
 import type { NodeChild } from "../e2e/node_child.ts";
 import { NodePool } from "../e2e/node_pool.ts";
 import { cutInto, openTab } from "../e2e/tab_peer.ts";
-import { delay } from "../e2e/until.ts";
+import { delay, until } from "../e2e/until.ts";
 import type { RawTab } from "../unit/server/net/raw_tab.ts";
 
 const minutes = Number(Deno.env.get("SKYRING_SOAK_MINUTES") ?? 10);
@@ -55,6 +56,28 @@ Deno.test(`${minutes} minutes of tabs that come and go`, async () => {
     assert.ok(late - warm < growthMax, `${megabytes(warm)} became ${megabytes(late)}`);
     const after = await node.json("/api/tabs");
     assert.ok(after.items.length <= atOnce);
+  });
+});
+
+Deno.test("a node takes so many tabs and no more, and gets rid of their memory", async () => {
+  await NodePool.with({ nodes: 1 }, async (pool) => {
+    const node = pool.node(0);
+    const before = memoryOf(node);
+    const tabs: RawTab[] = [];
+    try {
+      while (tabs.length < tabsMax) tabs.push(await openTab(node));
+      const full = memoryOf(node);
+      await assert.rejects(openTab(node), /429/);
+      const metrics = await (await node.request("/metrics")).text();
+      assert.match(metrics, new RegExp(`^skyring_tabs ${tabsMax}$`, "m"));
+      console.log(`  ${tabsMax} tabs cost ${((full - before) / MiB).toFixed(0)} MiB`);
+    } finally {
+      await Promise.all(tabs.map((tab) => tab.stop()));
+    }
+    await until("the node to let the next tab in", async () => {
+      return (await node.json("/api/tabs?limit=1000")).items.length === 0;
+    });
+    await (await openTab(node)).stop();
   });
 });
 
@@ -147,11 +170,16 @@ async function watchMemory(node: NodeChild, forMs: number): Promise<number[]> {
   const samples: number[] = [];
   const deadline = performance.now() + forMs;
   while (performance.now() < deadline) {
-    const status = Deno.readTextFileSync(`/proc/${node.pid}/status`);
-    samples.push(Number(status.match(/VmRSS:\s+(\d+) kB/)?.[1]) * 1_024);
+    samples.push(memoryOf(node));
     await delay(1_000);
   }
   return samples;
+}
+
+/** Resident memory of a node, in bytes. */
+function memoryOf(node: NodeChild): number {
+  const status = Deno.readTextFileSync(`/proc/${node.pid}/status`);
+  return Number(status.match(/VmRSS:\s+(\d+) kB/)?.[1]) * 1_024;
 }
 
 function mean(values: readonly number[]): number {

@@ -37,6 +37,7 @@ import type { Caller } from "./caller.ts";
 import { createIncomingBlock, type IncomingBlock } from "./incoming_block.ts";
 import { createLink, type Link } from "./link.ts";
 import { RelayQueue } from "./relay_queue.ts";
+import type { TabCopies } from "./tab_copies.ts";
 
 /** Smallest and largest payload of each kind of ask. */
 const askPayloads: ReadonlyMap<number, readonly [number, number]> = new Map([
@@ -62,6 +63,8 @@ export interface BlockServerOptions {
    * called once the bytes were handed on, or never will be.
    */
   readonly pace: (bytes: number) => Promise<() => void>;
+  /** Answers that the caller leaves unread for so long end the stream. */
+  readonly stallMs?: number | undefined;
   /** How fast the caller may ask; as it likes when not given. */
   readonly askPace?: AskPace | undefined;
   /** The tabs of this node, for members; who has none refuses to seek and relay. */
@@ -71,14 +74,6 @@ export interface BlockServerOptions {
   readonly onLie: () => void;
   readonly onFault?: ((reason: string) => void) | undefined;
   readonly onClosed: () => void;
-}
-
-/** What tabs that are connected to this node hold. Neither method rejects. */
-export interface TabCopies {
-  /** Which of these some tab says that it holds, in the order of the CIDs. */
-  seek(cids: readonly Cid[]): Promise<readonly boolean[]>;
-  /** A block's bytes from a tab, matching its CID. */
-  relay(cid: Cid, signal: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 interface Want {
@@ -135,6 +130,7 @@ class BlockServer {
       queueMax: 4 * exchangePendingMax,
       onClosed: () => this.#close(),
       onFault: options.onFault,
+      stallMs: options.stallMs,
     });
     if (this.#mayStore) this.#say(blockFrame.credit, 0, encodeCredit(creditWindowBytes));
   }

@@ -42,6 +42,8 @@ export interface LinkOptions {
   /** The peer sent what no honest peer sends, or left a frame unfinished. */
   readonly onFault?: ((reason: string) => void) | undefined;
   readonly deadlineMs?: number;
+  /** Frames must leave within this time, one at least, while any wait; for ever when not given. */
+  readonly stallMs?: number | undefined;
 }
 
 interface Queued {
@@ -65,6 +67,9 @@ class StreamLink implements Link {
   #closed = false;
   #pumping = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #stallTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Times that frames were handed to the stream. */
+  #handed = 0;
 
   constructor(stream: Stream, options: LinkOptions) {
     this.#stream = stream;
@@ -91,6 +96,7 @@ class StreamLink implements Link {
     this.#queue.push({ frame, onSent });
     // Frames of one turn of the event loop leave together.
     if (this.#queue.length === 1) queueMicrotask(this.#pump);
+    this.#watchStall();
     return true;
   }
 
@@ -118,6 +124,7 @@ class StreamLink implements Link {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#stallTimer);
     this.#stream.removeEventListener("message", this.#onMessage);
     this.#stream.removeEventListener("drain", this.#onDrain);
     this.#queue.length = 0;
@@ -136,6 +143,21 @@ class StreamLink implements Link {
       }
       this.#watchPartial();
     }, this.#options.deadlineMs ?? frameDeadlineMs);
+  }
+
+  /** One timer while frames wait: it looks again whether any has left. */
+  #watchStall(): void {
+    const { stallMs } = this.#options;
+    if (stallMs === undefined || this.#stallTimer !== undefined || this.#closed) return;
+    if (this.#queue.length === 0) return;
+    const seen = this.#handed;
+    this.#stallTimer = setTimeout(() => {
+      this.#stallTimer = undefined;
+      if (this.#queue.length > 0 && this.#handed === seen) {
+        return this.fail("nothing of what was sent is being read");
+      }
+      this.#watchStall();
+    }, stallMs);
   }
 
   readonly #onMessage = (event: StreamMessageEvent): void => {
@@ -158,6 +180,7 @@ class StreamLink implements Link {
     try {
       while (!this.#closed && this.#queue.length > 0 && canSend(this.#stream)) {
         this.#stream.send(nextSend(this.#queue));
+        this.#handed += 1;
       }
     } catch (error) {
       this.close(`send failed: ${messageOf(error)}`);

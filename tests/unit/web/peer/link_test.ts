@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Stream } from "@libp2p/interface";
 import { streamPair } from "@libp2p/utils";
 import { createFrameGatherer, encodeFrame, type Frame } from "../../../../shared/wire/frame.ts";
 import { createLink } from "../../../../web/peer/link.ts";
@@ -8,14 +9,16 @@ async function makePair(options: { queueMax?: number; deadlineMs?: number } = {}
   const [near, far] = await streamPair();
   const frames: Frame[] = [];
   const closings: string[] = [];
+  const faults: string[] = [];
   const link = createLink(near, {
     sink: createFrameGatherer({ onFrame: (frame) => frames.push(frame) > 0 }),
     payloadBytesMax: 1_024,
     queueMax: options.queueMax ?? 8,
     deadlineMs: options.deadlineMs ?? 5_000,
+    onFault: (reason) => void faults.push(reason),
     onClosed: (reason) => closings.push(reason),
   });
-  return { link, far, frames, closings };
+  return { link, far, frames, closings, faults };
 }
 
 const frame = encodeFrame({ kind: 1, id: 2, payload: new Uint8Array(100) });
@@ -64,4 +67,49 @@ Deno.test("createLink() ends when the peer ends its side, or sends what is no fr
   garbled.far.send(new Uint8Array(16).fill(0xff));
   await until(() => garbled.closings.length === 1, { what: "closed" });
   assert.deepEqual(garbled.closings, ["frame_too_large"]);
+  assert.deepEqual([ended.faults, garbled.faults], [[], ["frame_too_large"]]);
+});
+
+/** A stream that takes one send, and the next only when the test says so. */
+class SlowStream extends EventTarget {
+  readonly status = "open";
+  readonly readStatus = "readable";
+  readonly writeStatus = "writable";
+  readonly writeBufferLength = 0;
+  writableNeedsDrain = false;
+
+  send(): boolean {
+    this.writableNeedsDrain = true;
+    return false;
+  }
+
+  drain(): void {
+    this.writableNeedsDrain = false;
+    this.dispatchEvent(new Event("drain"));
+  }
+
+  abort(): void {}
+}
+
+Deno.test("createLink() ends with a fault when nothing leaves for stallMs, and not before", async () => {
+  const stream = new SlowStream();
+  const faults: string[] = [];
+  const link = createLink(stream as unknown as Stream, {
+    sink: createFrameGatherer({ onFrame: () => true }),
+    payloadBytesMax: 1_024,
+    queueMax: 100,
+    stallMs: 500,
+    onClosed: () => undefined,
+    onFault: (reason) => void faults.push(reason),
+  });
+  const large = encodeFrame({ kind: 1, id: 2, payload: new Uint8Array(100_000) });
+  for (let frames = 0; frames < 8; frames++) link.send(large);
+  for (let round = 0; round < 7; round++) {
+    await new Promise((resolve) => setTimeout(resolve, 80)); // slow, yet something leaves
+    stream.drain();
+  }
+  assert.deepEqual([faults, link.open], [[], true]);
+  await until(() => faults.length > 0, { what: "a fault" });
+  assert.deepEqual(faults, ["nothing of what was sent is being read"]);
+  assert.equal(link.open, false);
 });
