@@ -15,11 +15,12 @@ import {
 } from "./remote_file.ts";
 import { printable, tableLines } from "./terminal.ts";
 
-/** Runs `ls [PREFIX]`. @throws {CliFailure} */
+/** Runs `ls [--words WORDS] [PREFIX]`. @throws {CliFailure} */
 export async function ls(command: Command): Promise<ExitCode> {
   const { args, client, terminal } = command;
   const files: RemoteFile[] = [];
-  for await (const file of listFiles(client, (args.operands[0] ?? "").normalize("NFC"))) {
+  const prefix = (args.operands[0] ?? "").normalize("NFC");
+  for await (const file of listFiles(client, prefix, args.values["words"])) {
     files.push(file);
   }
   const rows = files.map((file) => [
@@ -87,7 +88,7 @@ export async function mv(command: Command): Promise<ExitCode> {
     }),
   );
   try {
-    const response = await client.call("DELETE", filePath(from), {
+    const response = await client.call("DELETE", `${filePath(from)}?moved=1`, {
       headers: { "if-match": `"${old.cid}"` },
     });
     await response.body?.cancel();

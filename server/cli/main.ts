@@ -46,7 +46,13 @@ const verbs: Readonly<Record<string, VerbUsage & { readonly run: Verb }>> = {
     flags: { recursive: "switch" },
     run: pull,
   },
-  ls: { usage: "ls [PREFIX]", help: "lists files", operands: [0, 1], flags: {}, run: ls },
+  ls: {
+    usage: "ls [--words WORDS] [PREFIX]",
+    help: "lists files, or those whose names hold all the words",
+    operands: [0, 1],
+    flags: { words: "value" },
+    run: ls,
+  },
   rm: {
     usage: "rm [-r] NAME...",
     help: "removes files; -r all below a folder",

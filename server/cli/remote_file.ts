@@ -45,12 +45,17 @@ export async function statFile(client: ApiClient, name: string): Promise<RemoteF
   return parseRemoteFile(await client.callJson("GET", `${filePath(name)}?view=info`));
 }
 
-/** All files whose names begin with `prefix`, page by page. @throws {CliFailure} */
-export async function* listFiles(client: ApiClient, prefix: string): AsyncGenerator<RemoteFile> {
+/** All files whose names begin with `prefix` and hold all `words`. @throws {CliFailure} */
+export async function* listFiles(
+  client: ApiClient,
+  prefix: string,
+  words = "",
+): AsyncGenerator<RemoteFile> {
   let cursor: string | undefined;
   do {
     const query = new URLSearchParams({ limit: String(pageSize) });
     if (prefix !== "") query.set("prefix", prefix);
+    if (words !== "") query.set("words", words);
     if (cursor !== undefined) query.set("cursor", cursor);
     const page = await client.callJson("GET", `/api/files?${query}`);
     const items = page["items"];

@@ -86,6 +86,12 @@ export interface BlockRow {
   readonly state: "off" | "wanted" | "held";
 }
 
+export interface RemoveOptions {
+  readonly condition?: WriteCondition | undefined;
+  /** Its content has another name already: then it is not among what can be brought back. */
+  readonly moved?: boolean;
+}
+
 /** All methods throw SkyringError with the codes that api.md maps to statuses. */
 export interface Pool {
   push(body: AsyncIterable<Uint8Array>, options: PushOptions): Promise<PushResult>;
@@ -95,7 +101,7 @@ export interface Pool {
   /** A file by its root CID, without a name. */
   openCid(cid: Cid, signal?: AbortSignal): Promise<OpenFile>;
   stat(name: string): Promise<FileInfo>;
-  remove(name: string, condition?: WriteCondition): Promise<void>;
+  remove(name: string, options?: RemoveOptions): Promise<void>;
   setReplicas(name: string, replicas: number): Promise<FileInfo>;
   list(
     options: {

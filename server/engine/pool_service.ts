@@ -164,11 +164,11 @@ export function createPool(ports: PoolPorts): Pool {
       return infoOf(name, { file, value, stale, copies: await countOf(file) });
     },
 
-    async remove(name, condition) {
+    async remove(name, { condition, moved = false } = {}) {
       ports.assertWritable();
       const written = await ports.records.change(fileKey(name), (current) => {
         const allowed = current !== undefined && conditionHolds(condition, current);
-        return allowed ? { deleted: true, body: current.body } : undefined;
+        return allowed ? { deleted: true, body: moved ? nothing : current.body } : undefined;
       });
       if (!written.ok && written.value === undefined) throw notFound(name);
       granted(name, written);
@@ -226,6 +226,7 @@ export function createPool(ports: PoolPorts): Pool {
 }
 
 const noCopies = { least: 0, zones: 0 };
+const nothing = new Uint8Array(0);
 
 function deletedFiles({ catalog, now, keepMs }: PoolPorts, limit: number): DeletedFile[] {
   return catalog.deleted("file", { afterMs: now() - keepMs, limit }).flatMap(({ key, value }) => {

@@ -7,6 +7,10 @@ import { etagOf } from "./conditions.ts";
 import { encodeCursor, pageOf } from "./requests.ts";
 import { jsonResponse } from "./responses.ts";
 
+/** What one search looks for at most. */
+const wordsMax = 8;
+export const wordsCharactersMax = 256;
+
 /** GET /api/files. @throws {SkyringError} bad_setting, bad_request */
 export async function listFiles(request: Request, pool: Pool): Promise<Response> {
   const { limit, after } = pageOf(request.url);
@@ -15,8 +19,14 @@ export async function listFiles(request: Request, pool: Pool): Promise<Response>
     const data = { limit: nameBytesMax };
     throw new SkyringError("bad_name", `Cannot use prefix: over ${nameBytesMax} bytes`, { data });
   }
-  const page = await pool.list({ prefix, after, limit });
+  const page = await pool.list({ prefix, words: wordsOf(request.url), after, limit });
   return jsonResponse({ items: page.items, next: encodeCursor(page.next) });
+}
+
+/** Words that names must hold: those of `words`, the first eight. @throws never */
+export function wordsOf(url: string, parameter = "words"): string[] {
+  const text = (new URL(url).searchParams.get(parameter) ?? "").slice(0, wordsCharactersMax);
+  return text.split(/\s+/).filter((word) => word !== "").slice(0, wordsMax);
 }
 
 /** GET /api/files/{name}?view=info or blocks. @throws {SkyringError} bad_setting, not_found */

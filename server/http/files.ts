@@ -35,7 +35,8 @@ export function routeFiles(app: App, services: Services): void {
   });
   app.delete("/api/files/*", async (context) => {
     const name = nameFromPath(context.req.url, filePathSkip);
-    await pool.remove(name, writeCondition(context.req.raw.headers));
+    const condition = writeCondition(context.req.raw.headers);
+    await pool.remove(name, { condition, moved: context.req.query("moved") === "1" });
     return new Response(null, { status: 204 });
   });
   app.patch("/api/files/*", async (context) => {

@@ -114,7 +114,7 @@ export const operations: readonly Operation[] = [
   get("/api/ring", { summary: "Tokens, slots, owners and neighbours", answers: json }),
   get("/api/ring.dot", { summary: "The ring as Graphviz", answers: "text/vnd.graphviz" }),
   get("/api/ring.svg", { summary: "The ring as a picture", answers: "image/svg+xml" }),
-  get("/api/files", { summary: "Names", query: ["prefix", ...page], answers: json }),
+  get("/api/files", { summary: "Names", query: ["prefix", "words", ...page], answers: json }),
   {
     ...get("/api/files/*", {
       summary: "A file's bytes, or with view its record or block map",
@@ -147,7 +147,8 @@ export const operations: readonly Operation[] = [
     method: "DELETE",
     route: "/api/files/*",
     path: "/api/files/{name}",
-    summary: "Removes a name",
+    summary: "Removes a name; one that moved cannot be brought back",
+    query: ["moved"],
     answers: "none",
     statuses: [204],
   },

@@ -81,7 +81,8 @@ function routeFileForms(app: App, ui: Ui): void {
     });
   deed("/ui/file/rename", async (form) => {
     const to = await linkAs(ui, form);
-    await pool.remove(form.name, { kind: "matches", cids: [form.cid] });
+    const condition = { kind: "matches", cids: [form.cid] } as const;
+    await pool.remove(form.name, { condition, moved: true });
     return fileHref(to);
   });
   deed("/ui/file/copy", async (form) => fileHref(await linkAs(ui, form)));
@@ -105,7 +106,7 @@ function routeFileForms(app: App, ui: Ui): void {
     }
   });
   deed("/ui/file/delete", async ({ name, cid }) => {
-    await pool.remove(name, { kind: "matches", cids: [cid] });
+    await pool.remove(name, { condition: { kind: "matches", cids: [cid] } });
     return "/ui/files";
   });
 }

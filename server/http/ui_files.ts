@@ -9,6 +9,7 @@ import type { FilesView } from "../../web/pages/files.tsx";
 import type { PieceRow } from "../../web/pages/pool_view.ts";
 import type { FileInfo, Pool } from "../engine/pool.ts";
 import { previewKind } from "./ui_preview.ts";
+import { wordsCharactersMax, wordsOf } from "./file_views.ts";
 import { encodeCursor, pageOf } from "./requests.ts";
 import type { Services } from "./services.ts";
 import type { Views } from "./ui_views.ts";
@@ -16,8 +17,7 @@ import type { Views } from "./ui_views.ts";
 /** Blocks in one window: half a gigabyte of 256 KiB leaves, and a bar that still has a grain. */
 const windowBlocks = 2_000;
 const pageBlocks = 1_000;
-/** Words of one search, and deleted names on one page. */
-const wordsMax = 8;
+/** Deleted names on one page, and folders above a list. */
 const deletedShown = 200;
 const foldersShown = 48;
 const keptMs = 4_000;
@@ -59,8 +59,8 @@ export function createFileViews(services: Services, views: Views): FileViews {
     async list(request) {
       const asked = new URL(request.url).searchParams;
       const prefix = (asked.get("prefix") ?? "").normalize("NFC").slice(0, 1_024);
-      const query = (asked.get("q") ?? "").trim().slice(0, 256);
-      const words = query.split(/\s+/).slice(0, wordsMax);
+      const query = (asked.get("q") ?? "").trim().slice(0, wordsCharactersMax);
+      const words = wordsOf(request.url, "q");
       const page = await pool.list({ prefix, words, pieces: true, ...pageOf(request.url) });
       return {
         now: services.now(),

@@ -99,11 +99,12 @@ function writes(
       const size = sizeOf(cid, await block(cid));
       return record(cid, options, { size, blocks: 1, chunkBytes: chunkBytesDefault });
     },
-    remove: (name, condition) =>
+    remove: (name, { condition, moved = false } = {}) =>
       attempt(() => {
         const { cid, size, chunkBytes, replicas } = need(name);
         judge(need(name), condition);
         files.delete(name);
+        if (moved) return;
         deletedFiles.unshift({
           ...{ name, cid, size, chunkBytes, replicas: replicas.wanted },
           ...{ deletedAt: now(), keptUntil: now() + 86_400_000 },

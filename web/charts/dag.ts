@@ -28,6 +28,7 @@ const levelHeight = 36;
 const stripHeight = 10;
 const marksMax = 24;
 const cellsMax = 240;
+const apartMax = 60;
 
 /** Blocks on each level, the root first, the leaves last. @throws never */
 export function dagLevels({ leaves, links }: Pick<DagOptions, "leaves" | "links">): number[] {
@@ -81,9 +82,12 @@ function strip({ leaves, from, copies, replicas }: DagOptions, y: number): strin
   const fills: Record<"off" | "held" | "wanted" | "risk", string> = {
     ...{ off: "", held: "", wanted: "", risk: "" },
   };
+  // Few leaves are told apart; of many, equal neighbours are one box.
+  const apart = cells <= apartMax;
+  const runs = apart ? worst.map((cell) => ({ cell, count: 1 })) : runsOf(worst);
   let x = inset;
-  for (const { cell, count } of runsOf(worst)) {
-    const size = unit * count;
+  for (const { cell, count } of runs) {
+    const size = unit * count - (apart ? 1.5 : 0);
     if (cell < 0) fills.off += boxPath(x, y + 4, [size, 2]);
     else if (cell >= replicas) fills.held += boxPath(x, y, [size, stripHeight]);
     else if (cell === 0) {
@@ -92,7 +96,7 @@ function strip({ leaves, from, copies, replicas }: DagOptions, y: number): strin
       const high = stripHeight * cell / replicas;
       fills[cell === 1 ? "risk" : "wanted"] += boxPath(x, y + stripHeight - high, [size, high]);
     }
-    x += size;
+    x += unit * count;
   }
   return fillPaths(fills);
 }

@@ -190,10 +190,14 @@ function FileList({ view }: { readonly view: FilesView }) {
       <div class="tools block-s">
         {view.cursor !== null && <a class="btn" href={hrefOf(view, null)}>First names</a>}
         {view.next !== null && <a class="btn" href={hrefOf(view, view.next)}>Next names</a>}
-        <Command text={cliCommand("ls", prefix === "" ? [] : [prefix])} />
+        <Command text={cliCommand("ls", listArgs(view))} />
       </div>
     </>
   );
+}
+
+function listArgs({ prefix, query }: FilesView): string[] {
+  return [...(query === "" ? [] : [`--words=${query}`]), ...(prefix === "" ? [] : [prefix])];
 }
 
 /** The folder that is shown, and those around it, as links. */

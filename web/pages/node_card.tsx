@@ -29,7 +29,7 @@ export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly
         {isHere && <span class="quiet nowrap">this node</span>}
         <span class="tagline">{isHere ? "" : roundTrip(node.roundTripMs)}</span>
       </div>
-      <PhaseWords node={node} now={view.now} />
+      <PhaseWords node={node} view={view} />
       <div>
         <div class="split">
           <span>{sizeOf(node.used, node.capacity)}</span>
@@ -87,17 +87,21 @@ export function Orders({ node, view }: { readonly node: NodeSnapshot; readonly v
   );
 }
 
-function PhaseWords({ node, now }: { readonly node: NodeSnapshot; readonly now: number }) {
+function PhaseWords({ node, view }: { readonly node: NodeSnapshot; readonly view: PoolView }) {
+  const { now } = view;
+  const paused = processOf(node, view)?.state === "paused" && node.state !== "alive";
   const silent = node.state !== "alive";
   const since = silent ? node.lastSeenAt : node.phase.since;
-  const because = node.state === "left"
+  const because = paused
+    ? "its process stands still until it is resumed; away longer than its grace it is expelled"
+    : node.state === "left"
     ? "it said goodbye, and stays in the roster until its grace is over"
     : silent
     ? "the other nodes were asked about it and got no answer either"
     : node.phase.because;
   return (
     <p class="phase">
-      <b>{phaseWord(node)}</b>
+      <b>{paused ? "Paused" : phaseWord(node)}</b>
       {since > 0 && (
         <>
           {" "}for <Ago at={since} now={now} suffix="" />

@@ -335,6 +335,9 @@ Deno.test("files are found by words in any order, capitals and accents aside", a
   assert.match(await list({ q: "ete jpg" }), /1 name holds/);
   assert.match(await list({ q: "<none>" }), /No name holds “&lt;none&gt;”/);
   assert.match(await list({ prefix: "Photos/", q: "2025" }), /1 name holds/);
+  assert.match(two, /deno task cli ls &#39;--words=2025 phot&#39;/);
+  const { items } = await (await fixture.ask("/api/files?words=HIVER%202025")).json();
+  assert.deepEqual(items.map(({ name }: { name: string }) => name), ["photos/hiver 2025.jpg"]);
   assert.match(await list({ prefix: "gone/" }), /No name begins with “gone\/”/);
 });
 
@@ -348,6 +351,11 @@ Deno.test("a deleted file comes back by one form, and never over a name taken si
     assert.match(html, /action="\/ui\/file\/undelete"/, path);
     assert.ok(html.includes(cid), path);
   }
+  // A name that went because its content was renamed is no loss.
+  const renamed = { name: "b.txt", cid: await put(fixture, "b.txt", "b"), to: "c.txt" };
+  assert.equal((await post(fixture, "/ui/file/rename", renamed)).status, 303);
+  await fixture.ask("/api/files/c.txt?moved=1", { method: "DELETE" });
+  assert.match(await (await fixture.ask("/ui/deleted")).text(), /1 deleted file can be/);
   await put(fixture, "a/plan.txt", "second");
   const fields = { name: "a/plan.txt", cid, replicas: "3" };
   const taken = await post(fixture, "/ui/file/undelete", fields);
