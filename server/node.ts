@@ -8,7 +8,9 @@ import { SkyringError } from "../shared/base/errors.ts";
 import { createPrng } from "../shared/base/prng.ts";
 import type { AgreementStatus } from "../shared/record/agreement_port.ts";
 import type { Roster } from "../shared/ring/roster.ts";
+import type { Speaks } from "../shared/wire/admission.ts";
 import type { Config } from "./config.ts";
+import { disownDatabase } from "./disk/identity.ts";
 import { startProviding } from "./engine/provide.ts";
 import { type RecordSweep, startRecordSweep } from "./engine/record_sweep.ts";
 import { Workers } from "./engine/workers.ts";
@@ -28,6 +30,8 @@ interface NodeOptions {
   readonly config: Config;
   readonly seat: Seat;
   readonly log: Log;
+  /** What this program speaks; replaced in tests only. */
+  readonly speaks?: Speaks;
 }
 
 /** Everything made, nothing started. */
@@ -221,6 +225,7 @@ function settledIn({ roster, arriving, aside }: AgreementStatus): number | undef
 /** What one part tells another. */
 function connect(parts: NodeParts): void {
   const { network: { host, swim, netmap, agreement }, engines, events, log, fail } = parts;
+  let givingUp: Promise<void> | undefined;
   const trouble = (event: string) => (error: unknown) => log.warn(event, { error });
   agreement.onRoster((roster) => void adopt(parts, roster).catch(trouble("roster_not_followed")));
   agreement.onDecided((key, value) =>
@@ -231,6 +236,7 @@ function connect(parts: NodeParts): void {
     if (event.kind === "gone") swim.lost(event.id);
     if (event.kind === "refused") log.warn("peer_refused", { ...event });
     if (event.kind === "copied_identity") fail(copied(parts, event.address));
+    if (event.kind === "restored_disk") givingUp ??= giveUp(parts, event.address).then(fail, fail);
     if (event.kind === "admitted") engines.sync.wake();
     if (event.kind === "admitted") parts.control.clock.wake();
   });
@@ -286,6 +292,15 @@ function assertWritable(
   if (member && !readOnly) control.clock.assertRight();
   const code = readOnly ? "read_only" : "not_ready";
   throw new SkyringError(code, `Cannot change files: ${may.reason}`, { retriable: true });
+}
+
+/** The next start takes a new identity: this one forgot what it promised. */
+async function giveUp({ seat }: NodeParts, address: string): Promise<SkyringError> {
+  const { folder } = seat.lock;
+  await disownDatabase(folder);
+  const text = `Cannot go on: the member at ${address} met a later start of this node, so data ` +
+    `folder ${folder} was restored from a backup; it starts again as a new node`;
+  return new SkyringError("restored_disk", text, { data: { folder, address } });
 }
 
 function copied({ seat }: NodeParts, address: string): SkyringError {

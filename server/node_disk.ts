@@ -14,6 +14,7 @@ import { blocksFolder, freeBytes } from "./disk/disk_space.ts";
 import type { Identity } from "./disk/identity.ts";
 import { registerMigrations } from "./disk/register_rows.ts";
 import { rosterMigrations } from "./disk/roster_table.ts";
+import { startMarkMigrations } from "./disk/start_marks.ts";
 import { beginStart } from "./disk/start_count.ts";
 import { jobMigrations } from "./engine/jobs.ts";
 import { clockMigrations } from "./engine/records.ts";
@@ -51,6 +52,7 @@ export async function openNodeDisk(options: NodeDiskOptions): Promise<NodeDisk> 
       rosterMigrations,
       registerMigrations,
       addressMigrations,
+      startMarkMigrations,
       clockMigrations,
       capacityMigrations,
       jobMigrations,

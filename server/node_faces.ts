@@ -20,7 +20,8 @@ import type { NodeControl } from "./node_control.ts";
 import type { NodeEngines } from "./node_engines.ts";
 import type { NodeNetwork } from "./node_network.ts";
 import { makeTabService } from "./node_tabs.ts";
-import { type NodeView, version } from "./node_view.ts";
+import { version } from "../shared/base/version.ts";
+import type { NodeView } from "./node_view.ts";
 import { isLoopback, type Seat } from "./seat.ts";
 
 export interface NodeFacesOptions {

@@ -5,8 +5,11 @@ import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { SkyringError } from "../shared/base/errors.ts";
 import type { NodeId } from "../shared/base/ids.ts";
+import { version } from "../shared/base/version.ts";
 import type { Prng } from "../shared/base/prng.ts";
+import type { Speaks } from "../shared/wire/admission.ts";
 import type { Config } from "./config.ts";
+import { createStartMarks } from "./disk/start_marks.ts";
 import { type AgreementDriver, createAgreementDriver } from "./engine/agreement_driver.ts";
 import { createNetmap, type Netmap } from "./engine/netmap.ts";
 import { problemResponse } from "./http/problems.ts";
@@ -16,7 +19,6 @@ import type { Log } from "./log.ts";
 import { createHost, type Host } from "./net/host.ts";
 import { swimChannelLimits, SwimDriver } from "./net/swim_driver.ts";
 import type { NodeDisk } from "./node_disk.ts";
-import { version } from "./node_view.ts";
 import { isLoopback, type Seat } from "./seat.ts";
 
 const starting = new SkyringError("not_ready", "Cannot answer yet: the node is starting");
@@ -28,6 +30,8 @@ export interface NodeNetworkOptions {
   readonly disk: NodeDisk;
   readonly prng: Prng;
   readonly fail: (error: unknown) => void;
+  /** What this program speaks; replaced in tests only. */
+  readonly speaks?: Speaks;
 }
 
 export interface NodeNetwork {
@@ -96,7 +100,7 @@ function makeHttp({ config, seat, log }: NodeNetworkOptions) {
 }
 
 async function makeHost(
-  { config, seat, disk: { identity } }: NodeNetworkOptions,
+  { config, seat, disk: { identity, database }, log, speaks }: NodeNetworkOptions,
   { http, origins }: { http: HttpServer; origins: () => Netmap },
 ): Promise<Host> {
   return await createHost({
@@ -104,6 +108,9 @@ async function makeHost(
     privateKey: identity.privateKey,
     secrets: seat.secrets ?? [],
     bootId: identity.bootId.slice(0, 16),
+    starts: identity.boot,
+    marks: createStartMarks(database, (error) => log.warn("start_mark_failed", { error })),
+    ...(speaks === undefined ? {} : { speaks }),
     listen: [listenAddress(config.host, seat.p2pPort)],
     announce: config.advertise.filter((address) => address.startsWith("/")),
     upgrade: {

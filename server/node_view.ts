@@ -11,6 +11,7 @@ import type { NodeSnapshot, StatusSnapshot, TabSketch } from "../shared/status.t
 import type { AgreementDriver } from "./engine/agreement_driver.ts";
 import type { Catalog } from "./engine/catalog.ts";
 import type { CatalogSync } from "./engine/catalog_sync.ts";
+import { version } from "../shared/base/version.ts";
 import type { Netmap } from "./engine/netmap.ts";
 import { createPhaseHolder, type PhaseFacts } from "./engine/phases.ts";
 import type { WantedView } from "./engine/wanted.ts";
@@ -18,9 +19,6 @@ import type { Workers } from "./engine/workers.ts";
 import type { Ready, RingSnapshot } from "./http/services.ts";
 import { createTrafficLog, type TrafficLog } from "./http/traffic_log.ts";
 import type { Network } from "./net/network.ts";
-
-/** Version of Skyring, as told to peers and clients. */
-export const version = "0.1.0";
 
 export interface NodeViewOptions {
   readonly name: string;

@@ -71,6 +71,18 @@ export async function renewIdentity(folder: string): Promise<Identity> {
   return await makeIdentity(folder);
 }
 
+/**
+ * Says that the database beside it lost votes, though it counted as many starts: the next start
+ * takes a new identity. @throws {SkyringError} corrupt, disk_failed
+ */
+export async function disownDatabase(folder: string): Promise<void> {
+  const path = join(folder, identityFile);
+  const bytes = await readIfThere(path);
+  if (!bytes) return;
+  const { key, boot } = parseIdentity(bytes, path);
+  await save(folder, identityOf(key, { boot: boot + 1, fresh: false }));
+}
+
 async function makeIdentity(folder: string): Promise<Identity> {
   const identity = identityOf(await generateKeyPair("Ed25519"), { boot: 1, fresh: true });
   await save(folder, identity);

@@ -20,7 +20,7 @@ import type { HttpConfig } from "../http/services.ts";
 import { lineAddress } from "../line/line_address.ts";
 import { createLineServer } from "../line/line_server.ts";
 import type { Log } from "../log.ts";
-import { version } from "../node_view.ts";
+import { version } from "../../shared/base/version.ts";
 import { isLoopback } from "../seat.ts";
 import { forward, type ForwardOptions } from "./forward.ts";
 import { createGatewayLine } from "./gateway_line.ts";

@@ -42,6 +42,7 @@ const kinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   corrupt: { status: 500, title: "Corrupt data" },
   locked: { status: 409, title: "Locked" },
   copied_identity: { status: 409, title: "Copied identity" },
+  restored_disk: { status: 409, title: "Restored data folder" },
   not_admitted: { status: 403, title: "Not admitted" },
   unreachable: { status: 504, title: "Cannot reach node" },
   timeout: { status: 504, title: "Timed out" },

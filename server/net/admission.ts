@@ -16,7 +16,15 @@ import {
   strangersMax,
 } from "../../shared/base/limits.ts";
 import { tabConnectionsMax, tabsMax } from "../../shared/base/tab_limits.ts";
-import { admissionProtocol, type RefusalReason, type Ticket } from "../../shared/wire/admission.ts";
+import {
+  admissionProtocol,
+  isRestored,
+  ownSpeech,
+  type RefusalReason,
+  type Speaks,
+  type StartMark,
+  type Ticket,
+} from "../../shared/wire/admission.ts";
 import { type DialContext, dialExchange } from "../../web/peer/admission_dial.ts";
 import type { ExchangeOutcome } from "../../web/peer/admission_words.ts";
 import type { PeerRole } from "../../web/peer/caller.ts";
@@ -32,7 +40,13 @@ export type Standing =
   | { readonly kind: "pending" }
   | { readonly kind: "admitted"; readonly role: PeerRole; readonly bootId: string }
   | { readonly kind: "stranger" }
-  | { readonly kind: "refused"; readonly reason: RefusalReason; readonly by: "us" | "them" };
+  | {
+    readonly kind: "refused";
+    readonly reason: RefusalReason;
+    readonly by: "us" | "them";
+    /** The reason in full, where there is more to say. */
+    readonly detail?: string;
+  };
 
 export interface AdmissionOptions {
   readonly group: string;
@@ -45,9 +59,21 @@ export interface AdmissionOptions {
   readonly deadlineMs?: number;
   /** This side is a tab with this permit. */
   readonly ticket?: Ticket;
+  /** What this program speaks; replaced in tests only. */
+  readonly speaks?: Speaks;
+  /** Starts that this node has counted, and those that it met. */
+  readonly starts?: number;
+  readonly marks?: StartMarks;
   /** Whether a connection still answers; asked of the older of two boot ids. */
   readonly answers: (connection: Connection) => Promise<boolean>;
   readonly onEvent: (event: PeerEvent) => void;
+}
+
+/** The last start of each member that was met. */
+export interface StartMarks {
+  last(id: NodeId): StartMark | undefined;
+  /** Notes one that was admitted. Never throws. */
+  note(id: NodeId, mark: StartMark): void;
 }
 
 /** The standing of every connection, and the admitted ones by peer. */
@@ -192,15 +218,19 @@ class AdmissionDriver implements Admission {
     entry.settled.resolve(standing);
   }
 
-  #turnAway(connection: Connection, why: { reason: RefusalReason; by: "us" | "them" }) {
+  #turnAway(
+    connection: Connection,
+    why: { reason: RefusalReason; by: "us" | "them"; detail?: string },
+  ) {
     const entry = this.#entries.get(connection);
     if (entry === undefined || entry.standing.kind !== "pending") return;
     this.#refusals.set(why.reason, (this.#refusals.get(why.reason) ?? 0) + 1);
     this.#settle(connection, { kind: "refused", ...why });
+    const text = why.detail ?? why.reason;
     this.#options.onEvent({
       kind: "refused",
       id: peerOf(connection),
-      reason: why.by === "us" ? why.reason : `refused by peer: ${why.reason}`,
+      reason: why.by === "us" ? text : `refused by peer: ${text}`,
     });
     connection.close().catch((error) => connection.abort(error));
   }
@@ -270,6 +300,7 @@ class AdmissionDriver implements Admission {
       remoteId: peerOf(connection),
       loopback: this.#options.isLoopback(connection.remoteAddr),
       isCopied: (bootId) => this.#isCopied(connection, bootId),
+      isRestored: (start) => isRestored(start, this.#options.marks?.last(peerOf(connection))),
       refusalOf: (role) => this.#refusalOf(peerOf(connection), role),
     };
   }
@@ -286,19 +317,23 @@ class AdmissionDriver implements Admission {
 
   #conclude(connection: Connection, outcome: ExchangeOutcome): void {
     if (outcome.ok) {
+      const { bootId: boot, starts } = outcome;
+      if (starts !== undefined) this.#options.marks?.note(peerOf(connection), { boot, starts });
       return this.#settle(connection, {
         kind: "admitted",
         role: outcome.role,
         bootId: outcome.bootId,
       });
     }
-    const { reason, by } = outcome;
+    const { reason, by, speaks } = outcome;
     // Only who knows the secret, or sits on this machine where there is none, is believed here.
     const believed = outcome.proven || this.#options.keys.proofs.length === 0;
-    if (by === "them" && reason === "copied_identity" && believed) {
-      this.#options.onEvent({ kind: "copied_identity", address: connection.remoteAddr.toString() });
+    if (by === "them" && believed && (reason === "copied_identity" || reason === "restored_disk")) {
+      this.#options.onEvent({ kind: reason, address: connection.remoteAddr.toString() });
     }
-    this.#turnAway(connection, { reason, by });
+    const own = this.#options.speaks ?? ownSpeech;
+    const detail = reason === "other_version" ? { detail: otherVersion(own, speaks) } : {};
+    this.#turnAway(connection, { reason, by, ...detail });
   }
 
   async #converse(
@@ -338,6 +373,13 @@ class AdmissionDriver implements Admission {
     }
     await this.#converse(stream, connection, acceptExchange);
   }
+}
+
+/** Both versions in one line. */
+function otherVersion(own: Speaks, other: Speaks | undefined): string {
+  const { protocol, version } = other ?? { protocol: 1, version: "unknown" };
+  return `other_version: it speaks protocol ${protocol} (version ${version}), ` +
+    `this node ${own.protocol} (version ${own.version})`;
 }
 
 function peerOf(connection: Connection): NodeId {

@@ -5,12 +5,14 @@ import {
   encodeAdmission,
   judgeTicket,
   nonceBytes,
+  ownSpeech,
   proofOf,
   type RefusalReason,
   type Ticket,
   type Transcript,
+  understands,
 } from "../../shared/wire/admission.ts";
-import type { DialContext } from "../../web/peer/admission_dial.ts";
+import { type DialContext, isOlder } from "../../web/peer/admission_dial.ts";
 import {
   ended,
   type ExchangeOutcome,
@@ -19,6 +21,7 @@ import {
   judgeProofs,
   refuse,
   refused,
+  refuseVersion,
 } from "../../web/peer/admission_words.ts";
 import type { PeerRole } from "../../web/peer/caller.ts";
 import type { Mailbox } from "../../web/peer/mailbox.ts";
@@ -39,10 +42,14 @@ export async function acceptExchange(
 ): Promise<ExchangeOutcome> {
   const hello = await hear(mail, "hello");
   if (!hello.ok) return ended(mail, hello);
+  const speaks = context.speaks ?? ownSpeech;
+  const other = hello.message.speaks;
+  if (!understands(speaks, other)) return refuseVersion(mail, { own: speaks, other });
   const { proofs } = context;
   if (proofs.length === 0 && !context.loopback) return refuse(mail, "not_loopback");
   const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
-  mail.send(encodeAdmission({ t: "challenge", nonce, boot: context.bootId }));
+  const starts = context.starts === undefined ? {} : { starts: context.starts };
+  mail.send(encodeAdmission({ t: "challenge", nonce, boot: context.bootId, speaks, ...starts }));
   const proof = await hear(mail, "proof");
   if (!proof.ok) return ended(mail, proof);
   const transcript: Transcript = {
@@ -63,12 +70,24 @@ export async function acceptExchange(
     ? []
     : [proofOf(transcript, { key: judged.key, side: "acceptor" })];
   if (await context.isCopied(hello.message.boot)) return refuse(mail, "copied_identity", macs);
+  if (hello.message.role === "member" && isOlder(hello.message, context)) {
+    return refuse(mail, "restored_disk", macs);
+  }
   const refusal = context.refusalOf(hello.message.role);
   if (refusal !== undefined) return refuse(mail, refusal);
   mail.send(encodeAdmission({ t: "welcome", macs }));
   const done = await hear(mail, "done");
-  if (!done.ok) return ended(mail, done);
-  return { ok: true, role: hello.message.role, bootId: hello.message.boot };
+  if (!done.ok) {
+    const proven = done.refused?.macs !== undefined &&
+      judgeProofs(transcript, { ...context, macs: done.refused.macs, side: "dialler" }).ok;
+    return ended(mail, done, proven);
+  }
+  return {
+    ok: true,
+    role: hello.message.role,
+    bootId: hello.message.boot,
+    starts: hello.message.starts,
+  };
 }
 
 function judgeTab(ticket: Ticket | undefined, context: AcceptContext): Judged {

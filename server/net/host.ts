@@ -11,7 +11,12 @@ import { sha256Text, toHex } from "../../shared/base/hash.ts";
 import { asNodeId, type NodeId } from "../../shared/base/ids.ts";
 import { admissionDeadlineMs, ticketLifeMs } from "../../shared/base/limits.ts";
 import { tabsMax } from "../../shared/base/tab_limits.ts";
-import { makeTicket, type RefusalReason, type Ticket } from "../../shared/wire/admission.ts";
+import {
+  makeTicket,
+  type RefusalReason,
+  type Speaks,
+  type Ticket,
+} from "../../shared/wire/admission.ts";
 import {
   addressPeerId,
   dialableAddress,
@@ -21,7 +26,7 @@ import {
   isStrangersAddress,
   parseDialTarget,
 } from "./address.ts";
-import { type Admission, createAdmission } from "./admission.ts";
+import { type Admission, createAdmission, type StartMarks } from "./admission.ts";
 import { answersPing } from "./connection_probe.ts";
 import { createChannel, type OwnedChannel } from "./channel.ts";
 import { createGossip, type Gossip } from "./gossip.ts";
@@ -59,6 +64,11 @@ export interface HostOptions {
   readonly profile: "local" | "normal";
   /** For a tab-like peer: a ticket instead of a secret. */
   readonly ticket?: Ticket;
+  /** What this program speaks; replaced in tests only. */
+  readonly speaks?: Speaks;
+  /** Starts that this node has counted, and those of members that it met. */
+  readonly starts?: number;
+  readonly marks?: StartMarks;
   readonly now?: () => number;
   readonly admissionDeadlineMs?: number;
   /** Which addresses are this machine; replaced in tests only. */
@@ -130,6 +140,9 @@ class SkyringHost implements Host {
       now: this.#now,
       deadlineMs: options.admissionDeadlineMs ?? admissionDeadlineMs,
       ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
+      ...(options.speaks === undefined ? {} : { speaks: options.speaks }),
+      ...(options.starts === undefined ? {} : { starts: options.starts }),
+      ...(options.marks === undefined ? {} : { marks: options.marks }),
       answers: (connection) => answersPing(connection, probeTimeoutMs),
       onEvent: (event) => this.#announce(event),
     });
@@ -372,7 +385,8 @@ class SkyringHost implements Host {
     const standing = await this.#admission.settled(connection);
     if (standing.kind === "admitted") return asNodeId(connection.remotePeer.toString());
     if (standing.kind === "stranger") return asNodeId(connection.remotePeer.toString());
-    throw notAdmitted(options.label, standing.kind === "refused" ? standing.reason : "timeout");
+    if (standing.kind !== "refused") throw notAdmitted(options.label, "timeout");
+    throw notAdmitted(options.label, standing.reason, standing.detail);
   }
 }
 
@@ -393,8 +407,8 @@ function unreachable(label: string, reason: string, cause?: unknown): SkyringErr
   });
 }
 
-function notAdmitted(label: string, reason: string): SkyringError {
-  return new SkyringError("not_admitted", `Cannot join ${label}: ${reason}`, {
+function notAdmitted(label: string, reason: string, detail = reason): SkyringError {
+  return new SkyringError("not_admitted", `Cannot join ${label}: ${detail}`, {
     data: { address: label, reason },
   });
 }

@@ -82,4 +82,6 @@ export type PeerEvent =
   | { readonly kind: "gone"; readonly id: NodeId }
   | { readonly kind: "refused"; readonly id: NodeId | undefined; readonly reason: string }
   /** Our own peer id is alive in another process: the data folder was copied. */
-  | { readonly kind: "copied_identity"; readonly address: string };
+  | { readonly kind: "copied_identity"; readonly address: string }
+  /** A member met a later start of this node: its data folder is an older one, restored. */
+  | { readonly kind: "restored_disk"; readonly address: string };

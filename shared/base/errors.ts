@@ -34,6 +34,7 @@ export type ErrorCode =
   | "corrupt" // data on disk is not what was written
   | "locked" // another process has the data folder
   | "copied_identity" // our peer id is alive elsewhere under another boot id
+  | "restored_disk" // a member met a later start of this node: its data folder is an older one
   | "not_admitted" // the peer did not prove membership
   | "unreachable" // cannot dial
   | "timeout"

@@ -1,15 +1,16 @@
 // Admission: how two connected peers prove that they know the group secret, over
 // `/skyring/<group>/admission/1.0.0`, one message a frame, the dialler first:
 //
-//   dialler -> hello      { nonce, boot, role, ticket? }
-//           <- challenge  { nonce, boot }
+//   dialler -> hello      { nonce, boot, role, speaks, starts?, ticket? }
+//           <- challenge  { nonce, boot, speaks, starts? }
 //           -> proof      { macs }         one per secret it knows, newest first
 //           <- welcome    { macs }         or refused { reason }
 //           -> done       {}               or refused { reason }
 //
 // A proof is an HMAC over both roles, the protocol, the group, both peer ids (noise has
 // authenticated them), both fresh nonces and both boot ids: it is worth nothing on another
-// connection, for another peer, or sent back. This file is pure: keys, nonces and the comparison
+// connection, for another peer, or sent back. Who speaks another protocol is told so by name of
+// both versions, before any proof: fields may be added to the first messages. This file is pure: keys, nonces and the comparison
 // in constant time come from outside; the driver is server/net/admission.ts.
 
 import { decode, encode } from "cborg";
@@ -18,6 +19,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import * as v from "valibot";
 import { assert } from "../base/assert.ts";
 import { admissionMessageBytesMax } from "../base/limits.ts";
+import { protocolVersion, version } from "../base/version.ts";
 
 /** Bytes of a nonce, of a key and of a proof. */
 export const nonceBytes = 32;
@@ -34,7 +36,9 @@ export const refusalReasons = [
   "not_loopback", // no secret on either side, and the address is not this machine's
   "bad_ticket",
   "expired_ticket",
+  "other_version", // it speaks another protocol: both versions are named
   "copied_identity", // the same peer id is connected under another boot id
+  "restored_disk", // a later start of the same peer id was met: it lost what it promised since
   "too_many_connections",
   "penalty", // a tab that misbehaved is kept out for a while
   "other_group", // the peer does not speak this group's admission
@@ -48,26 +52,42 @@ const bytesOf = (length: number) =>
 const macs = v.pipe(v.array(bytesOf(macBytes)), v.maxLength(secretsMax));
 const boot = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 
+const speaksShape = v.object({
+  protocol: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  version: v.pipe(v.string(), v.regex(/^[0-9A-Za-z.+-]{1,32}$/)),
+});
+const starts = v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1)));
+
 const ticketShape = v.strictObject({
   expiresAt: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   mac: bytesOf(macBytes),
 });
 
 const messageShape = v.variant("t", [
-  v.strictObject({
+  v.object({
     t: v.literal("hello"),
     nonce: bytesOf(nonceBytes),
     boot,
     role: v.picklist(["member", "tab"]),
+    speaks: v.optional(speaksShape),
+    starts,
     ticket: v.optional(ticketShape),
   }),
-  v.strictObject({ t: v.literal("challenge"), nonce: bytesOf(nonceBytes), boot }),
+  v.object({
+    t: v.literal("challenge"),
+    nonce: bytesOf(nonceBytes),
+    boot,
+    speaks: v.optional(speaksShape),
+    starts,
+  }),
   v.strictObject({ t: v.literal("proof"), macs }),
   v.strictObject({ t: v.literal("welcome"), macs }),
   v.strictObject({ t: v.literal("done") }),
   v.strictObject({
     t: v.literal("refused"),
     reason: v.picklist(refusalReasons),
+    // Of who refuses, with other_version.
+    speaks: v.optional(speaksShape),
     // Proofs of who refuses, where a refusal has consequences (copied_identity).
     macs: v.optional(macs),
   }),
@@ -77,6 +97,29 @@ const messageShape = v.variant("t", [
 export type AdmissionMessage = v.InferOutput<typeof messageShape>;
 /** A tab's permit: made by a node for one peer id (section 6). `expiresAt` ms since the epoch. */
 export type Ticket = v.InferOutput<typeof ticketShape>;
+
+/** Which protocol a program speaks; a peer that does not say so speaks the first. */
+export type Speaks = v.InferOutput<typeof speaksShape>;
+
+/** What this program speaks. */
+export const ownSpeech: Speaks = { protocol: protocolVersion, version };
+
+/** Whether two programs understand one another. @throws never */
+export function understands(own: Speaks, other: Speaks | undefined): boolean {
+  return own.protocol === (other?.protocol ?? 1);
+}
+
+/** One start of a node: how many it had counted, and the random name that it drew. */
+export interface StartMark {
+  readonly starts: number;
+  readonly boot: string;
+}
+
+/** Whether a start comes before the last one met: its disk is an older one. @throws never */
+export function isRestored(now: StartMark, last: StartMark | undefined): boolean {
+  if (last === undefined) return false;
+  return now.starts < last.starts || (now.starts === last.starts && now.boot !== last.boot);
+}
 
 /** What both sides know of one exchange once hello and challenge have passed. */
 export interface Transcript {

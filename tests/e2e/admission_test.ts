@@ -7,7 +7,7 @@ import { rawSocket } from "../http/socket.ts";
 import { get, put, store } from "./content.ts";
 import { checkout, type NodeChild } from "./node_child.ts";
 import { NodePool } from "./node_pool.ts";
-import { delay } from "./until.ts";
+import { delay, until } from "./until.ts";
 
 const strangerMs = 6_000;
 
@@ -21,6 +21,8 @@ Deno.test("who may belong to a group of real nodes", async (test) => {
     await step("an invite token lets a node in", invited);
     await step("a folder in use is refused to a second process", sameFolder);
     await step("a copied folder is noticed", copiedFolder);
+    await step("a folder restored from a backup is noticed", restoredFolder);
+    await step("a node of another version is told so, with both versions", otherVersion);
   });
 });
 
@@ -123,6 +125,56 @@ async function copiedFolder(pool: NodePool): Promise<void> {
   assert.ok(ended.text.includes(copy) || ended.text.includes(original.data), ended.text);
   if (!original.running) await original.start();
   await pool.formed();
+}
+
+async function restoredFolder(pool: NodePool): Promise<void> {
+  const node = pool.node(2);
+  await node.stop();
+  const backup = join(pool.folder, "backup");
+  await new Deno.Command("cp", { args: ["-r", node.data, backup] }).output();
+  await node.start();
+  await pool.formed();
+  const before = (await node.json("/api/status")).id;
+  await store(node, "later", "promised after the backup");
+  await node.stop();
+  await Deno.remove(node.data, { recursive: true });
+  await Deno.rename(backup, node.data);
+  node.spawn();
+  assert.equal(await node.ended(60_000), 1);
+  assert.match(node.output(), /data folder \S+ was restored from a backup/);
+  await node.start();
+  const forgotten = pool.nodes.indexOf(node);
+  const { id } = await node.json("/api/status");
+  assert.notEqual(id, before, "a new identity");
+  await until("its membership", async () => (await node.request("/ready")).status === 200, {
+    withinMs: 60_000,
+  });
+  assert.equal((await get(node, "later")).text, "promised after the backup");
+  assert.equal((await get(node, "private")).text, "members only");
+  pool.nodes.splice(forgotten, 1);
+  await node.end();
+}
+
+async function otherVersion(pool: NodePool): Promise<void> {
+  const flags = ["--secret=alpha"];
+  const later = pool.add({ name: "later", flags, entry: "tests/e2e/other_version_node.ts" });
+  await later.start();
+  pool.nodes.splice(pool.nodes.indexOf(later), 1);
+  try {
+    await until(
+      "both versions on both sides",
+      () =>
+        /speaks protocol 1 \(version [\w.-]+\), this node 2 \(version 2\.0\.0-test\)/
+          .test(later.output()) &&
+        /speaks protocol 2 \(version 2\.0\.0-test\), this node 1 \(version [\w.-]+\)/
+          .test(pool.nodes.map((node) => node.output()).join("")),
+    );
+    const { items } = await pool.node(0).json("/api/nodes");
+    assert.ok(!items.some(({ name }: { name: string }) => name === "later"));
+    assert.equal((await later.request("/ready")).status, 503);
+  } finally {
+    await later.end();
+  }
 }
 
 /** Runs a node on a folder until it ends by itself. */

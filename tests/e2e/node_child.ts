@@ -23,6 +23,8 @@ export interface NodeChildOptions {
   readonly p2pPort: number;
   /** Flags beside name, data and ports. */
   readonly flags: readonly string[];
+  /** Program of the node; the product's own when not given. */
+  readonly entry?: string;
   /** Program and arguments before `deno`, such as `ip netns exec NAME`. */
   readonly wrapper?: readonly string[];
   /** Address where it listens; loopback when not given. */
@@ -67,13 +69,14 @@ export class NodeChild {
   spawn(more: readonly string[] = []): void {
     assert.equal(this.#child, undefined, `${this.name} runs already`);
     const { folder, port, p2pPort, flags, wrapper = [], host, token } = this.options;
+    const { entry = "server/main.ts" } = this.options;
     const rights = nodeRights({
       read: [checkout, folder],
       write: [join(checkout, "data"), folder],
     });
     const [program = "", ...args] = [
       ...wrapper,
-      ...[Deno.execPath(), "run", "--quiet", "--no-check", ...rights, "server/main.ts"],
+      ...[Deno.execPath(), "run", "--quiet", "--no-check", ...rights, entry],
       ...[`--name=${this.name}`, `--data=${this.data}`, `--port=${port}`],
       ...[`--p2p-port=${p2pPort}`, ...(host ? [`--host=${host}`] : [])],
       ...lastOfEach([...(token ? [`--token=${token}`] : []), ...flags, ...more]),

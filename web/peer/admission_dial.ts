@@ -5,11 +5,22 @@ import {
   encodeAdmission,
   type Equal,
   nonceBytes,
+  ownSpeech,
   proofOf,
+  type Speaks,
+  type StartMark,
   type Ticket,
   type Transcript,
+  understands,
 } from "../../shared/wire/admission.ts";
-import { ended, type ExchangeOutcome, hear, judgeProofs, refuse } from "./admission_words.ts";
+import {
+  ended,
+  type ExchangeOutcome,
+  hear,
+  judgeProofs,
+  refuse,
+  refuseVersion,
+} from "./admission_words.ts";
 import type { PeerRole } from "./caller.ts";
 import type { Mailbox } from "./mailbox.ts";
 
@@ -26,6 +37,12 @@ export interface DialContext {
   readonly loopback: boolean;
   /** A permit instead of a secret: this side is a tab. */
   readonly ticket?: Ticket;
+  /** What this program speaks; replaced in tests only. */
+  readonly speaks?: Speaks;
+  /** Starts that this node has counted; none in a tab. */
+  readonly starts?: number;
+  /** Whether a later start of the peer was met before. */
+  readonly isRestored?: (start: StartMark) => boolean;
   /** Whether the peer id is connected, and answers, under another boot id. */
   readonly isCopied: (bootId: string) => Promise<boolean>;
 }
@@ -40,16 +57,21 @@ export async function dialExchange(
     return refuse(mail, "not_loopback");
   }
   const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
+  const speaks = context.speaks ?? ownSpeech;
   const role: PeerRole = context.ticket === undefined ? "member" : "tab";
   mail.send(encodeAdmission({
     t: "hello",
     nonce,
     boot: context.bootId,
     role,
+    speaks,
+    ...(context.starts === undefined ? {} : { starts: context.starts }),
     ...(context.ticket === undefined ? {} : { ticket: context.ticket }),
   }));
   const challenge = await hear(mail, "challenge");
   if (!challenge.ok) return ended(mail, challenge);
+  const other = challenge.message.speaks;
+  if (!understands(speaks, other)) return refuseVersion(mail, { own: speaks, other });
   const transcript: Transcript = {
     group: context.group,
     role,
@@ -76,7 +98,19 @@ export async function dialExchange(
     });
     if (!judged.ok) return refuse(mail, judged.reason);
     if (await context.isCopied(challenge.message.boot)) return refuse(mail, "copied_identity");
+    // With its proofs: who is told so must believe it.
+    if (isOlder(challenge.message, context)) return refuse(mail, "restored_disk", macs);
   }
   mail.send(encodeAdmission({ t: "done" }));
-  return { ok: true, role: "member", bootId: challenge.message.boot };
+  const { boot, starts } = challenge.message;
+  return { ok: true, role: "member", bootId: boot, starts };
+}
+
+/** Whether a peer's disk is older than one that was met before. */
+export function isOlder(
+  said: { readonly boot: string; readonly starts?: number | undefined },
+  { isRestored }: Pick<DialContext, "isRestored">,
+): boolean {
+  const { boot, starts } = said;
+  return starts !== undefined && isRestored?.({ boot, starts }) === true;
 }

@@ -8,6 +8,7 @@ import {
   type Equal,
   provenKey,
   type RefusalReason,
+  type Speaks,
   type Transcript,
 } from "../../shared/wire/admission.ts";
 import type { PeerRole } from "./caller.ts";
@@ -15,12 +16,20 @@ import type { Mailbox } from "./mailbox.ts";
 
 /** How an exchange ended. `proven`: the refusal came from one who knows the secret. */
 export type ExchangeOutcome =
-  | { readonly ok: true; readonly role: PeerRole; readonly bootId: string }
+  | {
+    readonly ok: true;
+    readonly role: PeerRole;
+    readonly bootId: string;
+    /** Starts that a member has counted, when it says so. */
+    readonly starts?: number | undefined;
+  }
   | {
     readonly ok: false;
     readonly reason: RefusalReason;
     readonly by: "us" | "them";
     readonly proven: boolean;
+    /** What the peer speaks, where that is why. */
+    readonly speaks?: Speaks | undefined;
   };
 
 /** One kind of message. */
@@ -51,6 +60,16 @@ export function refuse(
   return { ok: false, reason, by: "us", proven: false };
 }
 
+/** Says that the other side speaks another protocol, and which one this side speaks. */
+export function refuseVersion(
+  mail: Mailbox,
+  speaks: { readonly own: Speaks; readonly other: Speaks | undefined },
+): ExchangeOutcome {
+  const reason = "other_version";
+  mail.send(encodeAdmission({ t: "refused", reason, speaks: speaks.own }));
+  return { ok: false, reason, by: "us", proven: false, speaks: speaks.other };
+}
+
 /** What a broken or refused answer means. */
 export function ended(
   mail: Mailbox,
@@ -58,7 +77,8 @@ export function ended(
   proven = false,
 ): ExchangeOutcome {
   if (heard.refused === undefined) return refuse(mail, "bad_message");
-  return { ok: false, reason: heard.refused.reason, by: "them", proven };
+  const { reason, speaks } = heard.refused;
+  return { ok: false, reason, by: "them", proven, speaks };
 }
 
 /** Whether the other side knows a secret, and which key says so. */

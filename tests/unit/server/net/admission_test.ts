@@ -80,6 +80,55 @@ for (const [what, dialler, acceptor, expected] of cases) {
     }));
 }
 
+Deno.test("dial() names both versions on both sides when a peer speaks another protocol", () =>
+  withHosts(async (make) => {
+    const later = { speaks: { protocol: 2, version: "2.0.0" } };
+    for (const [dialler, acceptor] of [[later, {}], [{}, later]]) {
+      const [a, b] = [await make(dialler), await make(acceptor)];
+      await a.host.start();
+      await b.host.start();
+      assert.equal(await outcomeOf(a.host, b.host), "other_version");
+      await until(() => b.events.some(({ kind }) => kind === "refused"), { what: "b: refused" });
+      for (const { host, events } of [a, b]) {
+        const refused = events.find((event) => event.kind === "refused");
+        assert.ok(refused?.kind === "refused");
+        assert.match(refused.reason, /speaks protocol \d \(version \d.*, this node \d \(version/);
+        assert.match(
+          refused.reason,
+          /protocol 2 \(version 2\.0\.0\)|this node 2 \(version 2\.0\.0\)/,
+        );
+        assert.match(refused.reason, /protocol 1 \(version|this node 1 \(version/);
+        assert.equal(host.connected().length, 0);
+      }
+    }
+  }));
+
+Deno.test("a peer whose disk is older than its last start met is refused, and believes it", () =>
+  withHosts(async (make) => {
+    for (const secrets of [[], ["s"]]) {
+      for (const side of ["dialler", "acceptor"]) {
+        const known = { starts: 5, boot: "e".repeat(16) };
+        const noted: unknown[] = [];
+        const marks = { last: () => known, note: (...of: unknown[]) => void noted.push(of) };
+        const member = await make({ secrets, marks, starts: 1 });
+        const restored = await make({ secrets, starts: 5 });
+        await member.host.start();
+        await restored.host.start();
+        const [from, to] = side === "dialler" ? [restored, member] : [member, restored];
+        assert.equal(await outcomeOf(from.host, to.host), "restored_disk");
+        await until(() => restored.events.some(({ kind }) => kind === "restored_disk"), {
+          what: `${side}: knows it`,
+        });
+        assert.ok(!member.events.some(({ kind }) => kind === "restored_disk"));
+        assert.deepEqual(noted, []);
+        const later = await make({ secrets, starts: 6 });
+        await later.host.start();
+        assert.equal(await outcomeOf(later.host, member.host), "admitted");
+        await until(() => noted.length === 1, { what: `${side}: its mark` });
+      }
+    }
+  }));
+
 Deno.test("dial() refuses a group of another name", () =>
   withHosts(async (make) => {
     const [a, b] = [await make({ group: "one" }), await make({ group: "two" })];

@@ -5,11 +5,14 @@ import {
   type AdmissionMessage,
   decodeAdmission,
   encodeAdmission,
+  isRestored,
   judgeTicket,
   makeTicket,
+  ownSpeech,
   proofOf,
   provenKey,
   type Transcript,
+  understands,
 } from "../../../../shared/wire/admission.ts";
 
 const bytes = (fill: number) => new Uint8Array(32).fill(fill);
@@ -36,6 +39,12 @@ Deno.test("decodeAdmission() gives back every message, and nothing of other byte
       ticket: { expiresAt: 5, mac: bytes(4) },
     },
     { t: "challenge", nonce: bytes(5), boot: "f".repeat(16) },
+    {
+      ...{ t: "hello", nonce: bytes(3), boot: "0".repeat(16), role: "member", starts: 7 },
+      speaks: { protocol: 2, version: "1.0.0-rc.1" },
+    },
+    { t: "challenge", nonce: bytes(5), boot: "f".repeat(16), speaks: ownSpeech, starts: 1 },
+    { t: "refused", reason: "other_version", speaks: ownSpeech },
     { t: "proof", macs: [bytes(6), bytes(7)] },
     { t: "welcome", macs: [] },
     { t: "done" },
@@ -61,6 +70,32 @@ Deno.test("decodeAdmission() gives back every message, and nothing of other byte
     assert.ok(decoded === undefined || decoded.t === "done");
   }));
   assert.equal(decodeAdmission(new Uint8Array(3_000)), undefined);
+});
+
+Deno.test("decodeAdmission() reads first messages of a later version, so that it can be told", () => {
+  const later = { t: "hello", nonce: bytes(3), boot: "0".repeat(16), role: "member", more: [1] };
+  const speaks = { protocol: 9, version: "9.0.0", and: "so on" };
+  const read = decodeAdmission(encode({ ...later, speaks }));
+  assert.ok(read?.t === "hello");
+  assert.deepEqual(read.speaks, { protocol: 9, version: "9.0.0" });
+  assert.ok(!understands(ownSpeech, read.speaks));
+  assert.ok(
+    understands({ protocol: 1, version: "a" }, undefined),
+    "who says nothing speaks the first",
+  );
+  assert.equal(
+    decodeAdmission(encode({ ...later, speaks: { protocol: 9, version: "a\n" } })),
+    undefined,
+  );
+});
+
+Deno.test("isRestored() knows a disk that is older than the last one met", () => {
+  const last = { starts: 5, boot: "a".repeat(16) };
+  assert.ok(!isRestored({ starts: 1, boot: "b" }, undefined));
+  assert.ok(!isRestored(last, last), "it dials again");
+  assert.ok(!isRestored({ starts: 6, boot: "b" }, last), "it started again");
+  assert.ok(isRestored({ starts: 5, boot: "b" }, last), "another fifth start");
+  assert.ok(isRestored({ starts: 3, boot: "b" }, last));
 });
 
 Deno.test("proofOf() changes with its side and with every part of the transcript", () => {

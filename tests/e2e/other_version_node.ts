@@ -1,0 +1,8 @@
+// A node of a later version, as others see it: the real node, but for the protocol that it says it
+// speaks.
+
+import { startNode } from "../../server/node.ts";
+import { runNodeProcess } from "../../server/node_process.ts";
+
+const speaks = { protocol: 2, version: "2.0.0-test" };
+Deno.exit(await runNodeProcess((options) => startNode({ ...options, speaks }), Deno.args));
