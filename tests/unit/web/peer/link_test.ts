@@ -103,7 +103,7 @@ Deno.test("createLink() ends with a fault when nothing leaves for stallMs, and n
     onFault: (reason) => void faults.push(reason),
   });
   const large = encodeFrame({ kind: 1, id: 2, payload: new Uint8Array(100_000) });
-  for (let frames = 0; frames < 8; frames++) link.send(large);
+  for (let frames = 0; frames < 12; frames++) link.send(large);
   for (let round = 0; round < 7; round++) {
     await new Promise((resolve) => setTimeout(resolve, 80)); // slow, yet something leaves
     stream.drain();
