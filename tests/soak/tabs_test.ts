@@ -21,6 +21,9 @@ const atOnce = 24;
 const badEvery = 10;
 const takes = 4;
 const MiB = 2 ** 20;
+/** Tabs that read nothing, and what all of them together may cost. */
+const greedyTabs = 96;
+const greedyBytesMax = 320 * MiB;
 /** What the node may hold more at the end than after it got warm: noise of the allocator. */
 const growthMax = 48 * MiB;
 
@@ -80,6 +83,59 @@ Deno.test("a node takes so many tabs and no more, and gets rid of their memory",
     await (await openTab(node)).stop();
   });
 });
+
+Deno.test("tabs that ask for much and read nothing cost a node a bounded amount", async () => {
+  await NodePool.with({ nodes: 1 }, async (pool) => {
+    const node = pool.node(0);
+    const body = bytesOf(1, 64 * MiB);
+    const pushed = await node.request("/api/files/served", { method: "PUT", body });
+    assert.equal(pushed.status, 201, await pushed.text());
+    const { items } = await node.json("/api/files/served?view=blocks&limit=1000");
+    const cids = items.map(({ cid }: { cid: string }) => asCid(cid)) as Cid[];
+    const before = memoryOf(node);
+    const tabs: RawTab[] = [];
+    let most = 0;
+    try {
+      while (tabs.length < greedyTabs) {
+        const tab = await openTab(node);
+        tabs.push(tab);
+        await askAndStop(tab, { cids, whole: tabs.length % 2 === 0 });
+      }
+      for (let second = 0; second < 60; second++) {
+        most = Math.max(most, memoryOf(node));
+        const startMs = performance.now();
+        assert.equal((await node.json("/health", 20_000)).ok, true);
+        assert.ok(performance.now() - startMs < 10_000, "the node answers meanwhile");
+        await delay(1_000);
+      }
+      const { items: left } = await node.json("/api/tabs?limit=1000");
+      console.log(
+        `  ${greedyTabs} greedy tabs cost ${((most - before) / MiB).toFixed(0)} MiB at most; ` +
+          `${left.length} are connected after a minute`,
+      );
+      assert.ok(most - before < greedyBytesMax, `${most - before} bytes`);
+    } finally {
+      await Promise.all(tabs.map((tab) => tab.stop()));
+    }
+  });
+});
+
+/** Grants endless credit, asks for everything, and takes nothing: of the stream, or at all. */
+async function askAndStop(
+  tab: RawTab,
+  { cids, whole }: { readonly cids: readonly Cid[]; readonly whole: boolean },
+): Promise<void> {
+  const stream = await tab.open();
+  stream.pause();
+  stream.send(encodeFrame({ kind: blockFrame.credit, id: 0, payload: encodeCredit(2 ** 31) }));
+  cids.slice(0, 250).forEach((cid, index) => {
+    const payload = encodeHave({ lease: false, cids: [cid] }).slice(1);
+    stream.send(encodeFrame({ kind: blockFrame.want, id: index + 1, payload }));
+  });
+  if (!whole) return;
+  // libp2p keeps the connection below a stream as a field that its interface does not name.
+  (tab.connection as unknown as { maConn: { pause(): void } }).maConn.pause();
+}
 
 interface Visit {
   readonly cids: readonly Cid[];
