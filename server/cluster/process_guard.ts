@@ -1,7 +1,7 @@
 // What is left when the supervisor is killed with kill -9: a small shell that reads the process
 // ids of the nodes from a pipe, and when the pipe ends lets those go on that were stopped. They
 // then find their own pipe ended and stop; one that hangs finds nothing, and is killed after a
-// while, unless its number has become another process. Signals of the terminal do not end the shell.
+// while, unless its number names another process by then. Signals of the terminal do not end it.
 
 /** Longer than a node's own clean stop may take. */
 const hungAfterS = 12;

@@ -4,8 +4,9 @@
 //
 // Invariants: a node is chosen only while it answers and no netmap calls it dead, ready ones
 // first; `quiet` aborts at the first poll that it leaves unanswered while others answer, so that
-// reads go on there, and `gone` after several in a row, so that nothing waits for it longer. A loopback address is believed only of a node on loopback: told by another
-// machine it would name something else here.
+// reads go on there, and `gone` after several in a row, so that nothing waits for it longer. A
+// loopback address is believed only of a node on loopback: told by another machine it would name
+// something else here.
 
 import * as v from "valibot";
 import { messageOf } from "../../shared/base/errors.ts";

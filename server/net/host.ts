@@ -29,6 +29,7 @@ import {
 import { type Admission, createAdmission, type StartMarks } from "./admission.ts";
 import { answersPing } from "./connection_probe.ts";
 import { createChannel, type OwnedChannel } from "./channel.ts";
+import { notAdmitted, unreachable } from "./dial_refusal.ts";
 import { createGossip, type Gossip } from "./gossip.ts";
 import { deriveGroupKeys } from "./group_keys.ts";
 import { createKeepPeers } from "./keep_peers.ts";
@@ -131,18 +132,12 @@ class SkyringHost implements Host {
       public: options.public,
     });
     this.#admission = createAdmission({
-      group: options.group,
+      ...options,
       selfId: this.self,
-      bootId: options.bootId,
       keys,
-      public: options.public,
       isLoopback: this.#isLoopback,
       now: this.#now,
       deadlineMs: options.admissionDeadlineMs ?? admissionDeadlineMs,
-      ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
-      ...(options.speaks === undefined ? {} : { speaks: options.speaks }),
-      ...(options.starts === undefined ? {} : { starts: options.starts }),
-      ...(options.marks === undefined ? {} : { marks: options.marks }),
       answers: (connection) => answersPing(connection, probeTimeoutMs),
       onEvent: (event) => this.#announce(event),
     });
@@ -397,18 +392,4 @@ function signalOption(signal: AbortSignal | undefined): { signal?: AbortSignal }
 /** Names of discovery are public: the group's own goes in as a hash. */
 function discoveryTag(group: string): string {
   return `_skyring-${toHex(sha256Text(group)).slice(0, 7)}`;
-}
-
-function unreachable(label: string, reason: string, cause?: unknown): SkyringError {
-  return new SkyringError("unreachable", `Cannot dial ${label}: ${reason}`, {
-    data: { address: label },
-    cause,
-    retriable: true,
-  });
-}
-
-function notAdmitted(label: string, reason: string, detail = reason): SkyringError {
-  return new SkyringError("not_admitted", `Cannot join ${label}: ${detail}`, {
-    data: { address: label, reason },
-  });
 }

@@ -12,6 +12,8 @@ import type {
 import { gatherWrites } from "./gathered_writes.ts";
 import { decryptLean } from "./lean_decrypt.ts";
 
+const flushMs = 50;
+
 /** Our peer id was proven by the other side of a connection. */
 export interface SelfSighting {
   readonly direction: "inbound" | "outbound";
@@ -33,6 +35,9 @@ export function watchedEncrypter(
       if (secured.remotePeer.equals(options.selfId)) {
         const address = (connection as MultiaddrConnection).remoteAddr?.toString() ?? "unknown";
         options.onSelf({ direction, address });
+        // libp2p breaks this connection now: the last gathered bytes of the handshake, by which
+        // the other end learns the same, leave first.
+        await new Promise((resolve) => setTimeout(resolve, flushMs));
       }
       return secured;
     };

@@ -9,9 +9,9 @@
 //
 // A proof is an HMAC over both roles, the protocol, the group, both peer ids (noise has
 // authenticated them), both fresh nonces and both boot ids: it is worth nothing on another
-// connection, for another peer, or sent back. Who speaks another protocol is told so by name of
-// both versions, before any proof: fields may be added to the first messages. This file is pure: keys, nonces and the comparison
-// in constant time come from outside; the driver is server/net/admission.ts.
+// connection, for another peer, or sent back. Who speaks another protocol is told both versions
+// before any proof: fields may be added to the first messages. This file is pure: keys, nonces and
+// the comparison in constant time come from outside; the driver is server/net/admission.ts.
 
 import { decode, encode } from "cborg";
 import { hmac } from "@noble/hashes/hmac.js";

@@ -1,6 +1,7 @@
 // A node process without a pool: the real settings, seat, lock, signals and exit codes, and one
 // HTTP port that tells its pid and ends it. Tests of processes and supervision start it many
-// times, quickly. `GET /die` ends it as a crash does, `GET /leave` with 0, `GET /hang` stops its loop.
+// times, quickly. `GET /die` ends it as a crash does, `GET /leave` with 0, `GET /hang` stops its
+// event loop.
 
 import { runNodeProcess } from "../../server/node_process.ts";
 
