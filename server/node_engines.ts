@@ -3,7 +3,7 @@
 
 import { messageOf, SkyringError } from "../shared/base/errors.ts";
 import { recordMessageBytesMax, tombstoneAgeMs } from "../shared/base/limits.ts";
-import type { Cid } from "../shared/base/ids.ts";
+import type { Cid, NodeId } from "../shared/base/ids.ts";
 import type { Prng } from "../shared/base/prng.ts";
 import type { BlockStore } from "../shared/block/block_store.ts";
 import type { Config } from "./config.ts";
@@ -11,6 +11,7 @@ import { createVerifiedStore } from "./disk/verified_store.ts";
 import { Activity, countedPool } from "./engine/activity.ts";
 import { Catalog } from "./engine/catalog.ts";
 import { type Holders, holdersOf } from "./engine/copy_count.ts";
+import { createFreshness } from "./engine/catalog_freshness.ts";
 import { CatalogSync } from "./engine/catalog_sync.ts";
 import { systemClock } from "./engine/clock.ts";
 import { createExtraCopies } from "./engine/extra_copies.ts";
@@ -140,6 +141,10 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   });
   const pool = createPool({
     ...{ ...ports, records, catalog },
+    freshCatalog: createFreshness({
+      peers: () => membersOf(network),
+      compareWith: (peer, signal) => sync.compareWith(peer, signal),
+    }),
     nodeName: options.seat.name,
     replicas: config.replicas,
     ...{ keepMs: config.keepMs, now: Date.now },
@@ -168,10 +173,15 @@ function makeSync(options: NodeEnginesOptions, catalog: Catalog): CatalogSync {
       },
       handle: (hear) => host.gossip.subscribe("catalog", (bytes, from) => hear(from, bytes)),
     },
-    peers: () => host.connected().filter((id) => netmap.isUsable(id)),
+    peers: () => membersOf(options.network),
     lineage: () => netmap.roster()?.lineage,
     alone: () => isAlone(options.network),
   });
+}
+
+/** Other members that are connected and believed alive. */
+function membersOf({ host, netmap }: NodeNetwork): readonly NodeId[] {
+  return host.connected().filter((id) => netmap.isUsable(id));
 }
 
 function isAlone({ netmap }: NodeNetwork): boolean {

@@ -57,6 +57,8 @@ export interface OpenFile {
 export interface FilePage {
   readonly items: readonly FileInfo[];
   readonly next: string | null;
+  /** True when a fresh list was asked for and a node that may know more did not answer. */
+  readonly stale?: boolean;
   /** Copies along each file of `items`, when they were asked for: see PiecesInShort. */
   readonly pieces?: readonly PiecesInShort[];
 }
@@ -110,6 +112,8 @@ export interface Pool {
       readonly words?: readonly string[];
       readonly after: string | undefined;
       readonly limit: number;
+      /** Whether the list must see what other nodes have acknowledged before it began. */
+      readonly fresh?: boolean;
       /** Whether to say how many copies there are along each file. */
       readonly pieces?: boolean;
     },

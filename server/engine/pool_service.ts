@@ -48,6 +48,8 @@ export interface PoolPorts extends LinkPorts {
   /** How long blocks that nothing references stay, in milliseconds; and the wall time. */
   readonly keepMs: number;
   readonly now: () => number;
+  /** Brings the catalog in step with all others; false when one of them did not answer. */
+  readonly freshCatalog: () => Promise<boolean>;
   /** Throws not_ready before the first roster. */
   readonly assertReadable: () => void;
   /** Throws read_only or not_ready while nothing may be written. */
@@ -188,8 +190,9 @@ export function createPool(ports: PoolPorts): Pool {
       return infoOf(name, { file: next, value, stale: false, copies: await countOf(next) });
     },
 
-    async list({ prefix, after, limit, words = [], pieces = false }) {
+    async list({ prefix, after, limit, words = [], pieces = false, fresh = false }) {
       ports.assertReadable();
+      const stale = fresh && !await ports.freshCatalog();
       const { entries, next } = await findNames(ports.catalog, { prefix, after, limit, words });
       const shown = entries.flatMap(({ key, value }) => {
         const file = decodeFileRecord(value.body);
@@ -200,7 +203,12 @@ export function createPool(ports: PoolPorts): Pool {
       const items = shown.map(({ name, file, value }, index) =>
         infoOf(name, { file, value, stale: false, copies: counted[index] ?? noCopies })
       );
-      return { items, next, ...(pieces ? { pieces: counted.map((each) => each.pieces) } : {}) };
+      return {
+        items,
+        next,
+        stale,
+        ...(pieces ? { pieces: counted.map((each) => each.pieces) } : {}),
+      };
     },
 
     folders(prefix, limit) {

@@ -19,8 +19,11 @@ export async function listFiles(request: Request, pool: Pool): Promise<Response>
     const data = { limit: nameBytesMax };
     throw new SkyringError("bad_name", `Cannot use prefix: over ${nameBytesMax} bytes`, { data });
   }
-  const page = await pool.list({ prefix, words: wordsOf(request.url), after, limit });
-  return jsonResponse({ items: page.items, next: encodeCursor(page.next) });
+  const words = wordsOf(request.url);
+  // A later page goes on in the same list: only its beginning has to wait for the others.
+  const page = await pool.list({ prefix, words, after, limit, fresh: after === undefined });
+  const body = { items: page.items, next: encodeCursor(page.next) };
+  return jsonResponse(body, { headers: staleHeader(page.stale) });
 }
 
 /** Words that names must hold: those of `words`, the first eight. @throws never */
@@ -50,6 +53,9 @@ export async function viewFile(
 }
 
 function infoResponse(info: FileInfo): Response {
-  const stale: Record<string, string> = info.stale ? { "skyring-stale": "1" } : {};
-  return jsonResponse(info, { headers: { etag: etagOf(info.cid), ...stale } });
+  return jsonResponse(info, { headers: { etag: etagOf(info.cid), ...staleHeader(info.stale) } });
+}
+
+function staleHeader(stale: boolean | undefined): Record<string, string> {
+  return stale ? { "skyring-stale": "1" } : {};
 }

@@ -72,7 +72,8 @@ async function* listFiles(
   const { pool } = options;
   let after: string | undefined;
   do {
-    const page = await pool.list({ prefix: "", after, limit: linePageFiles });
+    const fresh = after === undefined;
+    const page = await pool.list({ prefix: "", after, limit: linePageFiles, fresh });
     for (const { name, size, cid } of page.items) {
       if (signal.aborted) return;
       yield { name, size, firstOwner: await firstOwnerOf(options, { cid, size }) };

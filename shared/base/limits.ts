@@ -53,6 +53,9 @@ export const controlMessageBytesMax = 512 * KiB;
 /** Record messages carry one value at most, or one page of rows. */
 export const recordMessageBytesMax = valueBytesMax + 256 * KiB;
 
+/** How long a list waits for the catalogs of the others before it says that it may be stale. */
+export const freshCatalogMs = 1_000;
+
 /** Bytes unsent on one connection: what a liveness frame may have to wait behind. */
 export const connectionUnsentBytesMax = 1 * MiB;
 /** Blocks asked of one peer at once. */

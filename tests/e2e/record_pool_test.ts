@@ -16,6 +16,7 @@ Deno.test("five nodes agree on names", async (test) => {
     const step = (name: string, run: (pool: NodePool) => Promise<void>) =>
       test.step({ name, fn: () => run(pool), sanitizeResources: false, sanitizeOps: false });
     await step("a GET through any node sees the version just acknowledged", readYourWrites);
+    await step("a list at any node has every name just acknowledged at another", listYourWrites);
     await step("of two creating PUTs at two nodes exactly one is answered 201", oneWinner);
     await step("a deleted name is gone at every node", deleted);
     await step("a node that was away answers right when it is back", away);
@@ -36,6 +37,25 @@ async function readYourWrites(pool: NodePool): Promise<void> {
     const seen = await Promise.all(pool.nodes.map((node) => get(node, "counter")));
     assert.deepEqual(seen.map(({ status, text }) => [status, text]), Array(5).fill([200, text]));
   }
+}
+
+async function listYourWrites(pool: NodePool): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    const name = `listed/${String(round).padStart(4, "0")}`;
+    await store(pool.node(round % 5), name, name);
+    const lists = await Promise.all(pool.nodes.map(listed));
+    assert.deepEqual(lists, Array(5).fill(round + 1), name);
+  }
+}
+
+/** Names in a list that promises to be whole; on a slow machine one or another may not. */
+async function listed(node: NodeChild): Promise<number> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const response = await fetch(`${node.url}/api/files?prefix=listed/&limit=1000`);
+    const { items } = await response.json();
+    if (!response.headers.has("skyring-stale")) return items.length;
+  }
+  return -1;
 }
 
 async function oneWinner(pool: NodePool): Promise<void> {

@@ -1,0 +1,56 @@
+// A list that sees what was just stored elsewhere. Lists are read from this node's catalog, which
+// follows the others by a moment; before a list begins, the catalog is compared with those of all
+// members that answer, which costs one small message each when nothing differs. Whatever any of
+// them had acknowledged by then is in the list. (T3 of the register protocol reads slots one by
+// one, exactly, and is for repair: 16,384 of them are no way to list names.)
+//
+// Comparisons are shared: whoever asks while one runs waits for the next, since the one that
+// runs may have passed what was stored since it began.
+
+import type { NodeId } from "../../shared/base/ids.ts";
+import { freshCatalogMs } from "../../shared/base/limits.ts";
+
+export interface FreshnessOptions {
+  /** Other members that are connected and believed alive. */
+  readonly peers: () => readonly NodeId[];
+  /** One whole comparison. @throws when the peer does not answer */
+  readonly compareWith: (peer: NodeId, signal: AbortSignal) => Promise<unknown>;
+}
+
+/**
+ * Asks for rounds of comparisons. The function resolves when one that began after its call has
+ * ended: true when all who were asked answered, at the latest after freshCatalogMs, twice that
+ * behind another round. @throws never
+ */
+export function createFreshness(options: FreshnessOptions): () => Promise<boolean> {
+  let running: Promise<unknown> = Promise.resolve();
+  let next: Promise<boolean> | undefined;
+
+  async function round(): Promise<boolean> {
+    const signal = AbortSignal.timeout(freshCatalogMs);
+    const compared = options.peers().map((peer) => answered(options, { peer, signal }));
+    return (await Promise.all(compared)).every(Boolean);
+  }
+
+  return () => {
+    next ??= running.then(() => {
+      next = undefined;
+      const begun = round();
+      running = begun;
+      return begun;
+    });
+    return next;
+  };
+}
+
+async function answered(
+  { compareWith }: FreshnessOptions,
+  { peer, signal }: { readonly peer: NodeId; readonly signal: AbortSignal },
+): Promise<boolean> {
+  try {
+    await compareWith(peer, signal);
+    return true;
+  } catch {
+    return false; // away, or of another lineage: the list says that it may lack something
+  }
+}
