@@ -11,6 +11,7 @@ import { SkyringError } from "../../shared/base/errors.ts";
 import type { Cid, NodeId } from "../../shared/base/ids.ts";
 import {
   blockBytesMax,
+  haveCidsMax,
   repairBusyBytesPerSecond,
   repairFetchesBusyMax,
   repairFetchesMax,
@@ -59,6 +60,8 @@ type Job = Sourced<WantedBlock, NodeId>;
 
 const everyMs = 2_000;
 const wantTimeoutMs = 15_000;
+/** Asking every tab of every member is much for blocks that are lost, and stay so. */
+const rescueAgainMs = 60_000;
 /** A pause until a busy source or the budget may have room again. */
 const pauseMs = 5;
 const longPauseMs = 250;
@@ -71,6 +74,8 @@ export class Repair {
   #wake: () => void = () => undefined;
   #counts = { blocks: 0, bytes: 0, firstAt: 0, lastAt: 0 };
   #idle = true;
+  /** Not before this are all tabs asked again for blocks that none of them had. */
+  #rescueAt = 0;
 
   constructor(options: RepairOptions) {
     this.#options = options;
@@ -88,6 +93,7 @@ export class Repair {
 
   /** Looks for everything again, now: a member came back, or somebody asked. */
   retry(): void {
+    this.#rescueAt = 0;
     this.#options.references.wanted.retryAll();
     this.#options.references.stoodFor.retryAll();
     this.#wake();
@@ -160,15 +166,16 @@ export class Repair {
 
   /** Blocks that no member said to hold: from tabs, or lost as far as one can tell now. */
   async #rescue(orphans: readonly WantedBlock[], signal: AbortSignal): Promise<void> {
-    const { extra, writable } = this.#options;
-    const search = extra?.search(signal);
-    const cids = orphans.map(({ cid }) => cid);
+    const { extra, writable, clock } = this.#options;
+    const search = clock.now() < this.#rescueAt ? undefined : extra?.search(signal);
     const waiting = orphans.slice().reverse();
+    let found = false;
     const lane = async () => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
         if (signal.aborted || !writable()) return;
-        const left = cids.slice(orphans.length - waiting.length);
-        const bytes = await search?.get(next.cid, left);
+        const others = waiting.slice(-haveCidsMax).map(({ cid }) => cid).reverse();
+        const bytes = await search?.get(next.cid, others);
+        found ||= bytes !== undefined;
         if (signal.aborted || !this.#isMissing(next)) continue;
         if (bytes === undefined) this.#failed(next.cid, { lost: true });
         else {
@@ -178,6 +185,9 @@ export class Repair {
       }
     };
     await Promise.all(Array.from({ length: repairFetchesBusyMax }, lane));
+    if (search !== undefined && !found && orphans.length > 0) {
+      this.#rescueAt = clock.now() + rescueAgainMs;
+    }
   }
 
   /** Whether the block is still to be fetched; one that came by a push is noted. */

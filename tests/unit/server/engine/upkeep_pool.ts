@@ -10,6 +10,7 @@ import { placement } from "../../../../shared/ring/placement.ts";
 import type { Roster } from "../../../../shared/ring/roster.ts";
 import { Activity } from "../../../../server/engine/activity.ts";
 import type { Catalog } from "../../../../server/engine/catalog.ts";
+import type { ExtraCopies } from "../../../../server/engine/extra_copies.ts";
 import { fetchBlock } from "../../../../server/engine/pull.ts";
 import { pushBytes } from "../../../../server/engine/push.ts";
 import {
@@ -58,8 +59,8 @@ export interface UpkeepPool {
 const GiB = 1024 ** 3;
 const lineage = asLineage("a".repeat(64));
 
-/** `nodes` nodes, all of them members. */
-export function createUpkeepPool(base: Clock, nodes = 5): UpkeepPool {
+/** `nodes` nodes, all of them members; `extra` is what their tabs have. */
+export function createUpkeepPool(base: Clock, nodes = 5, extra?: ExtraCopies): UpkeepPool {
   let jumped = 0;
   const clock: Clock = {
     now: () => base.now() + jumped,
@@ -98,7 +99,7 @@ export function createUpkeepPool(base: Clock, nodes = 5): UpkeepPool {
     await Promise.resolve();
   };
   const made: UpkeepNode[] = pool.nodes.map((node, at) =>
-    makeNode({ pool, node, at, catalog, channels, clock, roster: () => roster, compare })
+    makeNode({ pool, node, at, catalog, channels, clock, roster: () => roster, compare, extra })
   );
   const members = () => made.filter(({ node }) => roster.members.some(({ id }) => id === node.id));
   let versions = 0;
@@ -143,6 +144,7 @@ function makeNode(
     readonly clock: Clock;
     readonly roster: () => Roster;
     readonly compare: (peer: NodeId) => Promise<void>;
+    readonly extra: ExtraCopies | undefined;
   },
 ): UpkeepNode {
   const { pool, node, clock, roster, channels } = parts;
@@ -158,6 +160,7 @@ function makeNode(
   const state = { writable: true, quietMs: 0 as number | undefined, compares: true };
   const service = createRepairService({
     ...{ store, ring, activity, clock, roster },
+    ...(parts.extra === undefined ? {} : { extra: parts.extra }),
     exchange: base.exchange,
     catalog: parts.catalog,
     workers: {
