@@ -6,15 +6,26 @@ export interface TestReport {
   readonly passed: number;
   readonly failed: readonly string[];
   readonly skipped: readonly string[];
+  /** Files that failed tests lie in; checks that are no tests have none. */
+  readonly failedFiles: readonly string[];
+  /** Tests that failed, and passed when their file was run again: said, not hidden. */
+  readonly secondTry: readonly string[];
 }
 
 /** A report of nothing yet. */
-export const emptyReport: TestReport = { passed: 0, failed: [], skipped: [] };
+export const emptyReport: TestReport = {
+  passed: 0,
+  failed: [],
+  skipped: [],
+  failedFiles: [],
+  secondTry: [],
+};
 
 /** Reads a JUnit report as Deno writes it. @throws when the text is not such a report */
 export function parseJunit(xml: string): TestReport {
   if (!/<testsuites\b/.test(xml)) throw new Error("Cannot read test report: no <testsuites>");
   const report = { passed: 0, failed: [] as string[], skipped: [] as string[] };
+  const failedFiles = new Set<string>();
   for (const suite of xml.matchAll(/<testsuite\b[\s\S]*?<\/testsuite>/g)) {
     const cases = [...suite[0].matchAll(
       /<testcase name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g,
@@ -23,11 +34,13 @@ export function parseJunit(xml: string): TestReport {
     for (const { name, body } of cases) {
       if (isStep(name, names)) continue;
       if (/<skipped\b/.test(body)) report.skipped.push(name);
-      else if (/<(?:failure|error)\b/.test(body)) report.failed.push(name);
-      else report.passed++;
+      else if (/<(?:failure|error)\b/.test(body)) {
+        report.failed.push(name);
+        failedFiles.add(/<testsuite name="([^"]*)"/.exec(suite[0])?.[1] ?? "");
+      } else report.passed++;
     }
   }
-  return report;
+  return { ...report, failedFiles: [...failedFiles], secondTry: [] };
 }
 
 function isStep(name: string, names: ReadonlySet<string>): boolean {
@@ -48,11 +61,30 @@ export function joinReports(first: TestReport, second: TestReport): TestReport {
     passed: first.passed + second.passed,
     failed: [...first.failed, ...second.failed],
     skipped: [...first.skipped, ...second.skipped],
+    failedFiles: [...first.failedFiles, ...second.failedFiles],
+    secondTry: [...first.secondTry, ...second.secondTry],
   };
 }
 
-/** The last line: `N passed, N failed`, and `, N skipped` when there are any. */
-export function summaryLine({ passed, failed, skipped }: TestReport): string {
+/** A run and the second run of the files that failed in it: what passed then counts as passed. */
+export function secondTryOf(first: TestReport, again: TestReport): TestReport {
+  const passed = first.failed.filter((name) => !again.failed.includes(name));
+  return {
+    ...first,
+    passed: first.passed + passed.length,
+    failed: [...new Set(again.failed)],
+    failedFiles: again.failedFiles,
+    secondTry: passed,
+  };
+}
+
+/**
+ * The last line: `N passed, N failed`, and `, N skipped`, `, N of them at the second try` when
+ * there are any.
+ */
+export function summaryLine({ passed, failed, skipped, secondTry }: TestReport): string {
   const counts = `${passed} passed, ${failed.length} failed`;
-  return skipped.length === 0 ? counts : `${counts}, ${skipped.length} skipped`;
+  const ignored = skipped.length === 0 ? "" : `, ${skipped.length} skipped`;
+  const late = secondTry.length === 0 ? "" : `, ${secondTry.length} at the second try`;
+  return counts + ignored + late;
 }

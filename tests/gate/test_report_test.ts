@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { joinReports, parseJunit, summaryLine } from "./test_report.ts";
+import { emptyReport, joinReports, parseJunit, secondTryOf, summaryLine } from "./test_report.ts";
 import { isPresent, needing, remedyOf } from "./needs.ts";
 
 const xml = `<?xml version="1.0" encoding="UTF-8"?>
@@ -24,6 +24,8 @@ Deno.test("parseJunit() counts tests, not their steps", () => {
     passed: 2,
     failed: ["c"],
     skipped: ["a <b> [needs strace]"],
+    failedFiles: ["./a_test.ts"],
+    secondTry: [],
   });
 });
 
@@ -32,9 +34,9 @@ Deno.test("parseJunit() refuses what is no report", () => {
 });
 
 Deno.test("summaryLine() names skipped tests only when there are any", () => {
-  const report = { passed: 2, failed: ["c"], skipped: [] };
+  const report = { ...emptyReport, passed: 2, failed: ["c"] };
   assert.equal(summaryLine(report), "2 passed, 1 failed");
-  const joined = joinReports(report, { passed: 1, failed: [], skipped: ["d"] });
+  const joined = joinReports(report, { ...emptyReport, passed: 1, skipped: ["d"] });
   assert.equal(summaryLine(joined), "3 passed, 1 failed, 1 skipped");
 });
 
@@ -56,4 +58,15 @@ Deno.test("needing() ignores a test when what it needs is missing, and says the 
     if (vectors !== undefined) Deno.env.set("SKYRING_VECTORS", vectors);
     else Deno.env.delete("SKYRING_VECTORS");
   }
+});
+
+Deno.test("secondTryOf() counts what passed at the second run, and keeps what failed again", () => {
+  const first = { ...emptyReport, passed: 5, failed: ["c", "d"], failedFiles: ["./a_test.ts"] };
+  const again = { ...emptyReport, passed: 1, failed: ["d"], failedFiles: ["./a_test.ts"] };
+  const both = secondTryOf(first, again);
+  assert.equal(summaryLine(both), "6 passed, 1 failed, 1 at the second try");
+  assert.deepEqual([both.failed, both.secondTry], [["d"], ["c"]]);
+  assert.deepEqual(secondTryOf(first, { ...again, failed: [], failedFiles: [] }).failed, []);
+  const broken = secondTryOf(first, { ...emptyReport, failed: ["run of ./a_test.ts"] });
+  assert.deepEqual(broken.failed, ["run of ./a_test.ts"]);
 });
