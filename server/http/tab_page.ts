@@ -53,7 +53,11 @@ function reachOf(services: Services, headers: Headers): string[] {
     [...headers.keys()].some((name) => name.startsWith("x-forwarded-"));
   if (proxied || services.tabs === undefined) return [];
   const addresses = nodesFor(services, services.tabs).flatMap((node) => node.addresses);
-  const urls = addresses.map(socketUrl).filter((url) => url !== undefined);
+  const urls = addresses.flatMap((address) => {
+    const url = socketUrl(address);
+    // A policy has no words for IPv6 in brackets.
+    return url === undefined || url.includes("[") ? [] : [url];
+  });
   // An encrypted page may open no plain WebSocket, whatever the policy says.
   const usable = urls.filter((url) => !isSecure(headers, services.config) || /^wss:/.test(url));
   return [...new Set(usable)];

@@ -11,6 +11,7 @@ import { healing } from "./healing.ts";
 import { checkout, createFleet, type Fleet } from "./node_fleet.ts";
 import { startRawPair } from "./raw_stream.ts";
 import { Report } from "./report.ts";
+import { tabRates } from "./tab_bench.ts";
 import {
   type Bench,
   bigFile,
@@ -92,6 +93,7 @@ async function run(): Promise<void> {
     report.add("processors", cpus, "", `Deno ${Deno.version.deno}, load ${Deno.loadavg()[0]}`);
     if (wants("limits")) await limits(bench);
     if (wants("one")) await oneNode(bench);
+    if (wants("tab")) await tabRates(bench);
     if (["idle", "push", "small", "big", "pull"].some(wants)) await five(bench);
     if (wants("heal")) await heal(bench);
   } finally {

@@ -22,11 +22,14 @@ export interface View {
   readonly javaScript?: boolean;
 }
 
-/** Runs `use` with a browser and closes it in every case. */
-export async function withBrowser(use: (browser: Browser) => Promise<void>): Promise<void> {
+/** Runs `use` with a browser and closes it in every case; `more` are flags of this one. */
+export async function withBrowser(
+  use: (browser: Browser) => Promise<void>,
+  more: readonly string[] = [],
+): Promise<void> {
   const browser = await chromium.launch({
     executablePath: chromiumPath(),
-    args: [...flags, ...quiet],
+    args: [...flags, ...quiet, ...more],
   });
   try {
     await use(browser);

@@ -43,6 +43,8 @@ Deno.test({
         });
         await test.step("without IndexedDB it seeds from memory and says so", () =>
           privately(browser, base));
+        await test.step("over plain HTTP from another machine it seeds and says what is missing", () =>
+          insecurely(pool));
         await test.step("a file outlives all nodes that held it, through a fresh one", () =>
           outlives(browser, pool, kept));
       });
@@ -248,9 +250,33 @@ async function privately(browser: Browser, base: string): Promise<void> {
     await seen(page, "h1", /keeps .* extra cop.*gives them to/);
     await seen(page, "#tab-lead", /for good: this browser keeps nothing/);
     await page.reload();
+    await seen(page, "#tab-notices", /This browser keeps nothing/);
     await seen(page, "h1", /This tab can seed/);
     assert.deepEqual(errors, []);
   });
+}
+
+/** A name that is not this machine's: the page has no crypto.subtle and no locks. */
+async function insecurely(pool: NodePool): Promise<void> {
+  const node = pool.add({ token: "0123456789abcdef", flags: ["--allow-host=skyring.test"] });
+  await node.start();
+  const base = `http://skyring.test:${node.options.port}`;
+  await withBrowser(async (browser) => {
+    await withPage(browser, {}, async ({ page, context, errors }) => {
+      await page.goto(`${base}/?token=0123456789abcdef`);
+      await page.goto(`${base}/ui/tab`);
+      await seen(page, "#tab-notices", /plain HTTP from another machine/);
+      await page.getByRole("button", { name: "Seed from this tab" }).click();
+      await seen(page, "#tab-rates", /connected\s*[1-9]/);
+      await page.evaluate(`(${dropFiles})([{ name: "insecure.bin", bytes: 600000 }])`);
+      await seen(page, "#tab-added", /stored: the nodes have their copies/);
+      const second = await context.newPage();
+      await second.goto(`${base}/ui/tab`);
+      await seen(second, "#tab-notices", /Another tab of this browser does the work/);
+      assert.deepEqual(errors, []);
+    });
+  }, ["--host-resolver-rules=MAP skyring.test 127.0.0.1"]);
+  await node.end();
 }
 
 async function outlives(browser: Browser, pool: NodePool, digest: string): Promise<void> {

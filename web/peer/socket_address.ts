@@ -1,15 +1,14 @@
 // Addresses of WebSockets as browsers know them (URLs) and as libp2p does (multiaddrs), as text.
-// Only what a browser's policy can name: hosts and IPv4; the grammar of `connect-src` has no place
-// for IPv6 in brackets.
 
-/** The URL of a WebSocket multiaddr, or undefined when a policy cannot name it. @throws never */
+const shape =
+  /^\/(ip4|ip6|dns|dns4|dns6)\/([a-z0-9.:-]+)\/tcp\/(\d{1,5})\/(ws|wss|tls\/ws)(?:\/p2p\/\w+)?$/i;
+
+/** The URL of a WebSocket multiaddr, or undefined for any other address. @throws never */
 export function socketUrl(address: string): string | undefined {
-  const match =
-    /^\/(?:ip4|dns|dns4|dns6)\/([a-z0-9.-]+)\/tcp\/(\d{1,5})\/(ws|wss|tls\/ws)(?:\/p2p\/\w+)?$/i
-      .exec(address);
+  const match = shape.exec(address);
   if (match === null) return undefined;
-  const [, host, port, kind] = match;
-  return `${kind === "ws" ? "ws" : "wss"}://${host}:${port}/`;
+  const [, kind, host, port, way] = match;
+  return `${way === "ws" ? "ws" : "wss"}://${kind === "ip6" ? `[${host}]` : host}:${port}/`;
 }
 
 /** The multiaddr of the WebSocket of a page's own origin. @throws never */

@@ -11,6 +11,7 @@ import type { Link } from "../peer/link.ts";
 
 /** Opening a stream on a connection that stands: a round trip, and what a busy node needs. */
 const openMs = 10_000;
+const closeMs = 1_000;
 
 export interface NodeLinkOptions {
   readonly connection: Connection;
@@ -76,10 +77,16 @@ export class NodeLink {
     this.#servers.add(server);
   }
 
-  close(reason: string): void {
+  /** Ends both streams and the connection; politely when the node is quick. Never rejects. */
+  async close(reason: string): Promise<void> {
+    const { connection } = this.#options;
     this.#asker?.close(reason);
     for (const server of [...this.#servers]) server.close(reason);
-    this.#options.connection.abort(new Error(`Cannot keep connection: ${reason}`));
+    try {
+      await connection.close({ signal: AbortSignal.timeout(closeMs) });
+    } catch {
+      connection.abort(new Error(`Cannot keep connection: ${reason}`));
+    }
   }
 
   #openAsker(): Promise<BlockAsker | undefined> {

@@ -139,7 +139,8 @@ export class Tab {
       case "quota":
         await this.#set({ quota: Math.max(quotaMin, Math.round(order.bytes)) });
         await this.#store.resize(this.#settings.quota);
-        return this.#options.onChange();
+        // What rested because all was full, or whole, looks again.
+        return this.#followHelp();
       case "help":
         await this.#set({ help: order.on });
         return this.#followHelp();
@@ -284,6 +285,8 @@ export class Tab {
     if (run === undefined) return;
     run.help?.abort();
     run.help = undefined;
+    Object.assign(this.#help, { coming: 0, note: "" });
+    this.#options.onChange();
     if (!this.#settings.help) return;
     run.help = new AbortController();
     void helpPool({

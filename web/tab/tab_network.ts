@@ -9,7 +9,6 @@ import { noise } from "@libp2p/noise";
 import { identify } from "@libp2p/identify";
 import type { Connection, PrivateKey, Stream } from "@libp2p/interface";
 import { ping } from "@libp2p/ping";
-import { webSockets } from "@libp2p/websockets";
 import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p } from "libp2p";
@@ -17,7 +16,6 @@ import { messageOf } from "../../shared/base/errors.ts";
 import {
   admissionDeadlineMs,
   admissionMessageBytesMax,
-  MiB,
   streamBufferBytesMax,
   streamWindowBytesMax,
 } from "../../shared/base/limits.ts";
@@ -27,6 +25,7 @@ import type { StartHash } from "../peer/block_hash.ts";
 import type { ServedBlocks } from "../peer/block_server.ts";
 import { createMailbox } from "../peer/mailbox.ts";
 import { channelProtocol } from "../peer/protocol.ts";
+import { browserSockets } from "./browser_socket.ts";
 import { NodeLink } from "./node_link.ts";
 
 const streamsMax = 8;
@@ -90,11 +89,11 @@ export async function startTabNetwork(options: TabNetworkOptions): Promise<TabNe
         return { ok: true, link, closed: closeOf(connection) };
       } catch (error) {
         connection?.abort(new Error("Cannot use connection: not admitted"));
-        return { ok: false, why: error instanceof Error ? messageOf(error) : "no answer" };
+        return { ok: false, why: messageOf(error) };
       }
     },
     async stop() {
-      for (const link of links.values()) link.close("the tab stops");
+      await Promise.all([...links.values()].map((link) => link.close("the tab stops")));
       links.clear();
       await node.stop();
     },
@@ -143,7 +142,7 @@ async function createNode(privateKey: PrivateKey): Promise<Libp2p> {
     start: false,
     privateKey,
     addresses: { listen: [] },
-    transports: [webSockets({ maxBufferedAmount: 2 * MiB, bufferedAmountPollInterval: 4 })],
+    transports: [browserSockets()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({
       maxInboundStreams: streamsMax,

@@ -15,6 +15,8 @@ import type { TabStore } from "./tab_store.ts";
 const wantMs = 20_000;
 /** Blocks on their way at once, over all nodes: 4 MiB of the usual size. */
 const lanes = 16;
+/** Blocks that have come and are being written meanwhile. */
+const writesMax = 32;
 
 /** How taking one block ended. `absent`: nobody asked had it. */
 export type Taken = "held" | "full" | "absent";
@@ -33,6 +35,11 @@ export interface ToTake {
   readonly kind: BlockKind;
 }
 
+interface TakeOptions {
+  readonly signal: AbortSignal;
+  readonly anyWay: boolean;
+}
+
 /** Takes blocks; one for all jobs of a tab. */
 export class Taker {
   readonly #options: TakerOptions;
@@ -47,42 +54,57 @@ export class Taker {
     return this.#coming.has(cid);
   }
 
-  /** Takes many, several at once, in their order; ends early when `onEach` says so. */
-  async takeAll(blocks: readonly ToTake[], options: {
-    readonly signal: AbortSignal;
-    readonly anyWay: boolean;
-    readonly onEach: (block: ToTake, taken: Taken) => "go on" | "enough";
-  }): Promise<void> {
+  /**
+   * Takes many, several at once, in their order; ends early when `onEach` says so. While some are
+   * written others come.
+   */
+  async takeAll(
+    blocks: readonly ToTake[],
+    options: TakeOptions & {
+      readonly onEach: (block: ToTake, taken: Taken) => "go on" | "enough";
+    },
+  ): Promise<void> {
     let next = 0;
     let enough = false;
+    const writes = new Set<Promise<void>>();
+    const settle = async (block: ToTake, written: Promise<Taken>) => {
+      if (options.onEach(block, await written) === "enough") enough = true;
+    };
     const lane = async () => {
       for (;;) {
         const block = blocks[next++];
         if (block === undefined || enough || options.signal.aborted) return;
-        if (options.onEach(block, await this.take(block, options)) === "enough") enough = true;
+        const { written } = await this.#begin(block, options);
+        const write = settle(block, written).finally(() => writes.delete(write));
+        writes.add(write);
+        if (writes.size > writesMax) await Promise.race(writes);
       }
     };
     await Promise.all(Array.from({ length: Math.min(lanes, blocks.length) }, lane));
+    await Promise.all(writes);
   }
 
-  /** Takes one. `anyWay`: also through the page's own node. Rejects only when aborted. */
-  async take(
-    block: ToTake,
-    options: { readonly signal: AbortSignal; readonly anyWay: boolean },
-  ): Promise<Taken> {
+  /** Takes one. `anyWay`: also through the page's own node. Never rejects. */
+  async take(block: ToTake, options: TakeOptions): Promise<Taken> {
+    return await (await this.#begin(block, options)).written;
+  }
+
+  /** Resolves when the bytes are here; `written` once they are stored. */
+  async #begin(block: ToTake, options: TakeOptions): Promise<{ written: Promise<Taken> }> {
     const { store } = this.#options;
-    if (store.has(block.cid)) return "held";
+    if (store.has(block.cid)) return { written: Promise.resolve("held") };
     this.#coming.add(block.cid);
-    try {
-      const bytes = await this.#fromLinks(block.cid, options.signal) ??
-        (options.anyWay ? await this.#overHttp(block.cid, options.signal) : undefined);
-      if (bytes === undefined) return "absent";
-      this.#options.onTaken(bytes.length);
-      const outcome = await store.put(block.cid, bytes, block.kind);
-      return outcome.ok ? "held" : "full";
-    } finally {
+    const bytes = await this.#fromLinks(block.cid, options.signal) ??
+      (options.anyWay ? await this.#overHttp(block.cid, options.signal) : undefined);
+    if (bytes === undefined) {
       this.#coming.delete(block.cid);
+      return { written: Promise.resolve("absent") };
     }
+    this.#options.onTaken(bytes.length);
+    const written = store.put(block.cid, bytes, block.kind)
+      .then(({ ok }) => ok ? "held" as const : "full" as const)
+      .finally(() => this.#coming.delete(block.cid));
+    return { written };
   }
 
   async #fromLinks(cid: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
