@@ -89,13 +89,30 @@ export class CatalogSync {
 
   /** Begins to answer and to compare. Discards copies that are too old to be trusted (T4). */
   async start(): Promise<void> {
-    const { catalog, database, channel, gossip, workers, now } = this.#options;
-    const comparedAt = readComparedAt(database);
-    if (comparedAt !== undefined && now() - comparedAt > catalogStaleMsMax) await catalog.clear();
+    const { channel, gossip, workers } = this.#options;
+    await this.#discardStale();
     channel.handle((from, bytes) => this.#answer(from, bytes));
     gossip.handle((from, bytes) => this.#hear(from, bytes));
     const step = (signal: AbortSignal) => this.#step(signal);
     this.#wake = workers.start({ name: "catalog sync", everyMs, step }).wake;
+  }
+
+  /**
+   * Discards copies that missed comparisons for so long that tombstones may have gone meanwhile:
+   * compared once more, they would bring deleted names back to everybody (T4).
+   */
+  async #discardStale(): Promise<void> {
+    if (!this.#isStale()) return;
+    const { catalog, database, now } = this.#options;
+    this.#synced = false;
+    await catalog.clear();
+    await database.write([putComparedAt(now())]);
+  }
+
+  #isStale(): boolean {
+    const { database, now } = this.#options;
+    const comparedAt = readComparedAt(database);
+    return comparedAt !== undefined && now() - comparedAt > catalogStaleMsMax;
   }
 
   /** Whether a whole comparison with another node has ended since the start (or none is needed). */
@@ -179,6 +196,8 @@ export class CatalogSync {
   async #answer(from: NodeId, bytes: Uint8Array): Promise<Uint8Array | undefined> {
     const envelope = decodeCatalogRequest(bytes);
     if (envelope === undefined) return undefined;
+    // What is about to be discarded is given to nobody.
+    if (this.#isStale()) return undefined;
     const lineage = this.#lineage() ?? null;
     if (envelope.lineage !== lineage) return encodeCatalogReply({ kind: "refused", lineage });
     if (envelope.request.kind === "digest") {
@@ -210,6 +229,8 @@ export class CatalogSync {
   async #step(signal: AbortSignal): Promise<StepReport> {
     const { catalog, peers, prng } = this.#options;
     if (this.#following !== undefined) await this.follow(this.#following);
+    await this.#noteAlone();
+    await this.#discardStale();
     await catalog.dropOldTombstones();
     const candidates = peers();
     const suggested = this.#suggested;
@@ -225,6 +246,13 @@ export class CatalogSync {
     this.#synced = true;
     await this.#options.database.write([putComparedAt(this.#options.now())]);
     return { more: false, progress: `in step with ${peer.slice(-6)}, ${took} entries taken` };
+  }
+
+  /** A lone node has all there is: it is in step with itself. */
+  async #noteAlone(): Promise<void> {
+    const { alone, database, now } = this.#options;
+    if (!alone() || now() - (readComparedAt(database) ?? 0) < catalogStaleMsMax / 15) return;
+    await database.write([putComparedAt(now())]);
   }
 
   /**

@@ -12,7 +12,7 @@ import type { Member } from "../../shared/ring/roster.ts";
 import type { AgreementDriver } from "./agreement_driver.ts";
 import { assertDecidable, handOff, type HandOffPorts } from "./hand_off.ts";
 import type { JobRun } from "./jobs.ts";
-import type { LeaveTurn } from "./leave_turn.ts";
+import type { InTheWay, LeaveTurn } from "./leave_turn.ts";
 import { assertPlan, type MovePlanPorts, planMoves } from "./move_plan.ts";
 import type { MovePlan } from "../../shared/job.ts";
 
@@ -59,10 +59,10 @@ export async function runLeave(ports: LeavePorts, run: JobRun): Promise<void> {
     if (run.mark === proposedMark) {
       ports.turn.resume();
     } else {
-      await ports.turn.take(signal, (others) => {
-        const names = others.map(ports.nameOf).join(", ");
-        report({ state: "waiting", note: `another node leaves first (asked ${names})` });
-      });
+      const waiting = (others: InTheWay) => {
+        report({ state: "waiting", note: waitingNote(others, ports.nameOf) });
+      };
+      await ports.turn.take(signal, { waiting, force });
       report({ state: "running", note: "works out what must move" });
       await untilDecidable(ports, run);
       assertPlan(await planLeave(ports, { signal, withinMs: Infinity }), { force });
@@ -82,6 +82,18 @@ export async function runLeave(ports: LeavePorts, run: JobRun): Promise<void> {
     ports.setHandingOff(false);
     ports.turn.release();
   }
+}
+
+/** Whom a leaver waits for, and what helps. @throws never */
+export function waitingNote(
+  { leaving, silent }: InTheWay,
+  nameOf: (id: string) => string,
+): string {
+  const named = (ids: readonly string[]) => ids.map(nameOf).join(", ");
+  if (leaving.length > 0) return `waits for ${named(leaving)}: one node leaves at a time`;
+  if (silent.length === 0) return "waits for its turn: one node leaves at a time";
+  return `waits for an answer of ${named(silent)}, which may be leaving too; if it cannot be ` +
+    "reached from here, leave with force";
 }
 
 /** Members of the roster as it is now. @throws never */

@@ -18,6 +18,12 @@ export interface TurnPorts {
   readonly clock: Clock;
 }
 
+/** Who is in the way: those that leave themselves, and those that do not say. */
+export interface InTheWay {
+  readonly leaving: readonly NodeId[];
+  readonly silent: readonly NodeId[];
+}
+
 const roundMs = 500;
 
 /** This node's place in the line of those who leave. */
@@ -45,8 +51,17 @@ export class LeaveTurn {
     this.#state = "taken";
   }
 
-  /** Waits for the turn; `waiting` hears who is in the way. @throws the signal's reason */
-  async take(signal: AbortSignal, waiting: (others: readonly NodeId[]) => void): Promise<void> {
+  /**
+   * Waits for the turn; `waiting` hears who is in the way. With `force` nobody is waited for who
+   * does not answer, though it may be leaving at the same time. @throws the signal's reason
+   */
+  async take(
+    signal: AbortSignal,
+    { waiting, force = false }: {
+      readonly waiting: (others: InTheWay) => void;
+      readonly force?: boolean;
+    },
+  ): Promise<void> {
     const { peers, ask, clock } = this.#ports;
     for (;;) {
       this.#state = "asking";
@@ -57,12 +72,13 @@ export class LeaveTurn {
         this.release();
         signal.throwIfAborted();
       }
-      const busy = asked.filter((_, index) => answers[index] !== true);
-      if (busy.length === 0 && !this.#yielded) {
+      const leaving = asked.filter((_, index) => answers[index] === false);
+      const silent = asked.filter((_, index) => answers[index] === undefined);
+      if (leaving.length === 0 && (force || silent.length === 0) && !this.#yielded) {
         this.#state = "taken";
         return;
       }
-      waiting(busy);
+      waiting({ leaving, silent });
       await clock.sleep(roundMs, signal);
     }
   }

@@ -3,6 +3,9 @@
 // now and then; in between only what changed. Memory is the book's; disk reads are inner blocks.
 //
 //   files (walk each) -> held (judge each held block) -> idle (changed files only)
+//
+// While a catalog that was emptied is rebuilt, what a walk finds is noted and nothing is forgotten
+// for not being found; such a walk is never whole.
 
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { Cid } from "../../shared/base/ids.ts";
@@ -20,7 +23,7 @@ import type { WantedView } from "./wanted.ts";
 import type { StepReport, Workers } from "./workers.ts";
 
 export interface ReferenceSweepOptions {
-  readonly catalog: Pick<Catalog, "names" | "onChange" | "count" | "get">;
+  readonly catalog: Pick<Catalog, "names" | "onChange" | "count" | "get" | "rebuilding">;
   readonly store: BlockStore;
   readonly references: References;
   readonly workers: Pick<Workers, "start">;
@@ -66,6 +69,8 @@ export class ReferenceSweep implements WantedView {
   #due = true;
   #known = false;
   #outdated = false;
+  /** The last walk ended over a catalog that was still being rebuilt. */
+  #partial = false;
   #whole: WholeWalk | undefined;
 
   constructor(options: ReferenceSweepOptions) {
@@ -159,8 +164,9 @@ export class ReferenceSweep implements WantedView {
   }
 
   async #step(signal: AbortSignal): Promise<StepReport> {
-    const { ready, clock } = this.#options;
+    const { ready, clock, catalog } = this.#options;
     if (!ready()) return { more: false, progress: "waiting for roster and catalog" };
+    if (this.#partial && !catalog.rebuilding) this.#due = true;
     if (this.#due || (this.#walking.kind === "idle" && this.#isStale(clock.now()))) this.#begin();
     await this.#walkChanged(signal);
     switch (this.#walking.kind) {
@@ -178,6 +184,7 @@ export class ReferenceSweep implements WantedView {
 
   #begin(): void {
     this.#due = false;
+    this.#partial = false;
     this.#outdated = false;
     this.#pass++;
     this.#startedAt = this.#options.clock.now();
@@ -217,6 +224,12 @@ export class ReferenceSweep implements WantedView {
     const last = page.at(-1);
     if (page.length === pageFiles && last !== undefined) {
       this.#walking = { kind: "files", after: last.key.name, walked };
+      return;
+    }
+    if (catalog.rebuilding) {
+      this.#partial = true;
+      this.#known = false;
+      this.#walking = { kind: "idle" };
       return;
     }
     references.endWalk(pass);
@@ -290,6 +303,7 @@ export class ReferenceSweep implements WantedView {
   }
 
   #progress(): string {
+    if (this.#partial) return "walked what there is: the catalog is being rebuilt";
     const unknown = this.#unknown.size === 0 ? "" : `, ${this.#unknown.size} files unknown`;
     switch (this.#walking.kind) {
       case "files": {

@@ -6,7 +6,13 @@ import { asLineage, asNodeId, type NodeId } from "../../../../shared/base/ids.ts
 import { createPrng } from "../../../../shared/base/prng.ts";
 import type { CatalogEntry } from "../../../../shared/record/catalog_entry.ts";
 import { sameFingerprint } from "../../../../shared/record/fingerprint_tree.ts";
-import { catalogMigrations } from "../../../../server/disk/catalog_table.ts";
+import { openingClaim } from "../../../../shared/record/reconcile.ts";
+import { encodeCatalogRequest } from "../../../../shared/wire/catalog_message.ts";
+import {
+  catalogMigrations,
+  putComparedAt,
+  readComparedAt,
+} from "../../../../server/disk/catalog_table.ts";
 import { openDatabase } from "../../../../server/disk/database.ts";
 import { Catalog } from "../../../../server/engine/catalog.ts";
 import { CatalogSync, type Gossip } from "../../../../server/engine/catalog_sync.ts";
@@ -37,6 +43,13 @@ export class Wire {
     };
   }
 
+  /** The answer of `to` when `from` asks for a comparison with its catalog. */
+  async ask(from: string, to: string, catalog: Catalog): Promise<Uint8Array | undefined> {
+    const request = { kind: "compare", claims: [openingClaim(catalog)] } as const;
+    const message = encodeCatalogRequest({ lineage, request });
+    return await this.handlers.get(asNodeId(to))?.(asNodeId(from), message) ?? undefined;
+  }
+
   gossip(self: NodeId, { deaf }: { deaf: boolean }): Gossip {
     return {
       publish: (bytes) => {
@@ -53,17 +66,22 @@ export class Wire {
 export interface TestNode {
   readonly catalog: Catalog;
   readonly sync: CatalogSync;
+  comparedAt(): number;
+  /** As if it had been compared with some other node just now. */
+  markCompared(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Opens a node on a folder of its own; stop() asserts that no loop failed. */
 export async function openNode(
   name: string,
-  { wire, peers, deaf = false, start = true }: {
+  { wire, peers, deaf = false, start = true, now = Date.now, isAlone = false }: {
     wire: Wire;
-    peers: string[];
+    peers: string[] | (() => string[]);
     deaf?: boolean;
     start?: boolean;
+    now?: () => number;
+    isAlone?: boolean;
   },
 ): Promise<TestNode> {
   const folder = await Deno.makeTempDir();
@@ -71,7 +89,6 @@ export async function openNode(
     path: `${folder}/skyring.db`,
     migrations: [catalogMigrations],
   });
-  const now = Date.now;
   const catalog = await Catalog.open({
     database,
     tombstoneAgeMs: 30 * 86_400_000,
@@ -89,9 +106,12 @@ export async function openNode(
     workers,
     prng: createPrng(1),
     now,
-    peers: () => peers.map(asNodeId).filter((peer) => wire.handlers.has(peer)),
+    peers: () =>
+      (typeof peers === "function" ? peers() : peers).map(asNodeId).filter((peer) =>
+        wire.handlers.has(peer)
+      ),
     lineage: () => lineage,
-    alone: () => false,
+    alone: () => isAlone,
   });
   if (start) await sync.start();
   const stop = async () => {
@@ -102,7 +122,11 @@ export async function openNode(
     await Deno.remove(folder, { recursive: true });
     assert.deepEqual(failures, []);
   };
-  return { catalog, sync, stop };
+  return {
+    ...{ catalog, sync, stop },
+    comparedAt: () => readComparedAt(database) ?? 0,
+    markCompared: () => database.write([putComparedAt(now())]),
+  };
 }
 
 /** An entry of about 200 bytes at version `round`. */

@@ -64,6 +64,62 @@ Deno.test("two catalogs that both changed apart end the same, deletions included
   await Promise.all([a.stop(), b.stop()]);
 });
 
+Deno.test("copies that missed comparisons for too long bring no deleted name back", async () => {
+  const wire = new Wire();
+  const time = { at: Date.now() };
+  const now = () => time.at;
+  const dayMs = 86_400_000;
+  const cut = { on: false };
+  const peersOf = (other: string) => cut.on ? [] : [other];
+  // Nodes that run all the while, on both sides of a long cut.
+  const b = await openNode("b", { wire, peers: () => peersOf("a"), now, deaf: true });
+  const a = await openNode("a", { wire, peers: () => peersOf("b"), now, deaf: true });
+  try {
+    await b.catalog.merge([entry("gone", 1), entry("kept", 1)]);
+    a.sync.wake();
+    await until(() => a.catalog.count("file") === 2, 5_000);
+    cut.on = true;
+    await b.catalog.merge([entry("gone", 2, true)]);
+    time.at += 31 * dayMs;
+    await b.catalog.dropOldTombstones();
+    assert.equal(b.catalog.getAny({ kind: "file", name: "gone" }), undefined);
+    // The tombstone is gone everywhere but the old copy is still here: nobody may take it.
+    const asked = await wire.ask("b", "a", b.catalog);
+    assert.equal(asked, undefined, "a stale node answers nobody");
+    await b.markCompared();
+    cut.on = false;
+    a.sync.wake();
+    await until(() => a.catalog.count("file") === 1 && a.sync.synced, 5_000);
+    assert.equal(b.catalog.getAny({ kind: "file", name: "gone" }), undefined);
+    assert.equal(a.catalog.getAny({ kind: "file", name: "gone" }), undefined);
+    assert.ok(a.catalog.rebuilding, "until its registers have been compared");
+  } finally {
+    await Promise.all([a.stop(), b.stop()]);
+  }
+});
+
+Deno.test("a lone node's copies never grow stale", async () => {
+  const time = { at: Date.now() };
+  const node = await openNode("a", {
+    wire: new Wire(),
+    peers: [],
+    now: () => time.at,
+    isAlone: true,
+  });
+  try {
+    await node.catalog.merge([entry("kept", 1)]);
+    for (let day = 0; day < 40; day++) {
+      time.at += 86_400_000;
+      node.sync.wake();
+      await until(() => node.comparedAt() >= time.at - 86_400_000, 5_000);
+    }
+    assert.equal(node.catalog.count("file"), 1);
+    assert.ok(!node.catalog.rebuilding);
+  } finally {
+    await node.stop();
+  }
+});
+
 Deno.test("what was asked for before the catalog was emptied does not come back into it", async () => {
   for (const names of [3, 200]) {
     const wire = new Wire();

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LeaveTurn } from "../../../../server/engine/leave_turn.ts";
+import { waitingNote } from "../../../../server/engine/leave.ts";
+import { type InTheWay, LeaveTurn } from "../../../../server/engine/leave_turn.ts";
 import type { Clock } from "../../../../server/engine/clock.ts";
 import { asNodeId, type NodeId } from "../../../../shared/base/ids.ts";
 import { createPrng, type Prng } from "../../../../shared/base/prng.ts";
@@ -58,7 +59,7 @@ Deno.test("LeaveTurn lets every node leave, and never two at once, in any order 
       const signal = new AbortController().signal;
       const leaving = ids.map(async (id) => {
         const turn = turns.get(id);
-        await turn?.take(signal, () => undefined);
+        await turn?.take(signal, { waiting: () => undefined });
         inTurn += 1;
         assert.equal(inTurn, 1, "one at a time");
         await order.step();
@@ -83,9 +84,41 @@ Deno.test("LeaveTurn.take() waits for who does not answer, and gives up with its
     ask: () => Promise.resolve(undefined),
     clock: { now: () => 0, sleep: () => Promise.resolve(abort.abort(new Error("enough"))) },
   });
-  await assert.rejects(turn.take(abort.signal, (ids) => waited.push(...ids)), /enough/);
-  assert.deepEqual(waited, ["b"]);
+  const waiting = (others: InTheWay) => void waited.push(waitingNote(others, (id) => `node ${id}`));
+  await assert.rejects(turn.take(abort.signal, { waiting }), /enough/);
+  assert.match(waited.join(), /^waits for an answer of node b, .*leave with force$/);
   assert.equal(turn.answer(asNodeId("z")), true, "who gave up is in nobody's way");
+});
+
+Deno.test("LeaveTurn.take() names who leaves first; with force it ends though two are cut apart", async () => {
+  const [a, b] = [asNodeId("a"), asNodeId("b")];
+  const signal = new AbortController().signal;
+  let rounds = 0;
+  const answers = [false, undefined, undefined, true];
+  const turn = new LeaveTurn({
+    self: a,
+    peers: () => [b],
+    ask: () => Promise.resolve(answers[rounds++]),
+    clock: { now: () => 0, sleep: () => Promise.resolve() },
+  });
+  const seen: InTheWay[] = [];
+  await turn.take(signal, { waiting: (others) => void seen.push(others) });
+  assert.deepEqual(seen, [
+    { leaving: [b], silent: [] },
+    { leaving: [], silent: [b] },
+    { leaving: [], silent: [b] },
+  ]);
+  // Each of two that cannot reach one another is told to go without the other's answer.
+  for (const self of [a, b]) {
+    const cut = new LeaveTurn({
+      self,
+      peers: () => [self === a ? b : a],
+      ask: () => Promise.resolve(undefined),
+      clock: { now: () => 0, sleep: () => Promise.reject(new Error("it waits")) },
+    });
+    await cut.take(signal, { waiting: () => undefined, force: true });
+    assert.equal(cut.answer(asNodeId("c")), false, "it is in turn");
+  }
 });
 
 Deno.test("LeaveTurn.resume() holds the turn of a leave that a restart interrupted", () => {

@@ -33,6 +33,7 @@ Deno.test("ReferenceSweep drops a version that was replaced while its inner bloc
         count: () => 1,
         get: () => present,
         onChange: () => undefined,
+        rebuilding: false,
       },
       ...{ store, clock, ready: () => true, references: new References({ store, ring }) },
       workers: {

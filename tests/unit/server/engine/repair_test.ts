@@ -133,6 +133,34 @@ Deno.test("Repair places stand-ins for what an owner is too full to take, and th
     assert.ok(upkeep.members().every(({ service }) => service.view.surplus === 0));
   }));
 
+Deno.test("Repair forgets nothing that it wants while the catalog is rebuilt, and calls no walk whole", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    await upkeep.push("a", testBytes(6 * MiB));
+    await upkeep.runAll("references", "repair");
+    const node = upkeep.at(1);
+    const lost = node.store.list(undefined, 1_000).filter(({ kind }) => kind === "leaf").slice(
+      0,
+      3,
+    );
+    for (const { cid } of lost) await node.store.remove(cid);
+    const whileEmptied = upkeep.forget("a");
+    upkeep.setRebuilding(true);
+    node.service.rosterChanged();
+    await node.run("references");
+    assert.equal(node.service.view.known, false, "nobody may leave on the word of this walk");
+    for (const { cid } of node.store.list(undefined, 10)) {
+      assert.equal(node.service.replicasOf(cid), 3, "still referenced as far as is known");
+    }
+    whileEmptied();
+    upkeep.setRebuilding(false);
+    await node.run("references");
+    assert.equal(node.service.view.known, true);
+    assert.equal(node.service.view.missing, lost.length);
+    await node.run("repair");
+    assert.ok(lost.every(({ cid }) => node.store.has(cid)));
+  }));
+
 Deno.test("Repair gets past liars, busy and silent holders", () =>
   inVirtualTime(async (clock) => {
     const upkeep = createUpkeepPool(clock);

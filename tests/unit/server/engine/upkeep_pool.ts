@@ -44,6 +44,8 @@ export interface UpkeepPool {
   /** Pushes through a node and enters the file into the catalog of all. */
   push(name: string, bytes: Uint8Array, options?: { readonly replicas?: number }): Promise<void>;
   remove(name: string): void;
+  /** The catalog lacks a file, as one that was emptied does. @returns what brings it back */
+  forget(name: string): () => void;
   /** Whether the catalog was emptied and is not whole again. */
   setRebuilding(on: boolean): void;
   /** Members of the roster from now on: another epoch. */
@@ -121,6 +123,11 @@ export function createUpkeepPool(base: Clock, nodes = 5, extra?: ExtraCopies): U
       enter({ key: fileKey(name), value: valueOf(encodeFileRecord(file), false) });
     },
     remove: (name) => enter({ key: fileKey(name), value: valueOf(new Uint8Array(0), true) }),
+    forget: (name) => {
+      const entry = entries.get(name);
+      entries.delete(name);
+      return () => void (entry !== undefined && enter(entry));
+    },
     setRebuilding: (on) => void (rebuilding = on),
     setMembers: (indexes) => {
       roster = rosterOf(pool, { epoch: roster.epoch + 1, indexes });
