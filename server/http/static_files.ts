@@ -25,8 +25,8 @@ const withoutMap = (text: string) => text.replace(/\n?\/\/# sourceMappingURL=.*\
 
 const assets: ReadonlyMap<string, Asset> = new Map([
   ["style.css", asset(style, "text/css; charset=utf-8")],
-  ["htmx.js", asset(withoutMap(htmx), script)],
-  ["hx-sse.js", asset(withoutMap(eventStream), script)],
+  // One script: between two, htmx may wire the page before its extension is known to it.
+  ["htmx.js", asset(`${withoutMap(htmx)}\n${withoutMap(eventStream)}`, script)],
   ["live.js", asset(live, script)],
   ["upload.js", asset(upload, script)],
   ["icon.svg", asset(icon, "image/svg+xml")],
@@ -41,7 +41,7 @@ export const styleSheet = {
 /** Addresses for a page's head, scripts in the order in which they run. */
 export const assetAddresses = {
   style: addressOf("style.css"),
-  scripts: ["htmx.js", "hx-sse.js", "live.js", "upload.js"].map(addressOf),
+  scripts: ["htmx.js", "live.js", "upload.js"].map(addressOf),
 } as const;
 
 /** Adds the route. @throws never */

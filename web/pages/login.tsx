@@ -25,7 +25,8 @@ export function LoginPage({ style, wrong }: { readonly style: string; readonly w
               {wrong && (
                 <Notice sign="dead" tone="risk">
                   <p role="alert">
-                    <b>That is not the token.</b> Look for spaces, and for another node's.
+                    <b>That is not the token.</b>{" "}
+                    It may have a space too many, or be another pool's.
                   </p>
                 </Notice>
               )}

@@ -196,6 +196,6 @@
   }
 
   enliven();
-  // htmx wires the page at DOMContentLoaded; a deferred script runs before it.
+  // htmx wires the page in a task of its own, which may come before or after this one.
   document.addEventListener("DOMContentLoaded", () => setTimeout(watch));
 })();
