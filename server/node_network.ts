@@ -116,7 +116,8 @@ async function makeHost(
     upgrade: {
       server: http.node,
       allows: ({ origin, ...headers }) =>
-        (origin === undefined || isOwnOrigin(origin, seat, origins())) &&
+        (origin === undefined || isOwnOrigin(origin, seat, origins()) ||
+          isOriginOfHost(origin, headers.host, config)) &&
         (seat.secrets !== undefined || comesDirectly(headers)),
     },
     mdns: !config.noMdns,
@@ -143,6 +144,16 @@ function isOwnOrigin(origin: string, seat: Seat, netmap: Netmap): boolean {
   return netmap.snapshot().some(({ http }) =>
     http !== null && URL.canParse(http) && new URL(http).origin === given
   );
+}
+
+/**
+ * Or the page came under the very name that is asked now: a name of the network, of --allow-host.
+ * On loopback only names that HTTP takes too, else any name made to point here would do.
+ */
+function isOriginOfHost(origin: string, host: string | undefined, config: Config): boolean {
+  if (!URL.canParse(origin) || new URL(origin).host !== host?.toLowerCase()) return false;
+  const { hostname } = new URL(origin);
+  return !isLoopback(config.host) || isLoopback(hostname) || config.allowHosts.includes(hostname);
 }
 
 function opinionsOf(netmap: Netmap, host: Host, graceMs: number) {

@@ -1,6 +1,7 @@
 // A tab that seeds, in a real browser against real nodes: it joins, takes, keeps, gives, adds,
-// comes back after a reload and after its node started again, keeps to its quota, shares its peer with
-// a second page, outlives all nodes that hold a file, and works without IndexedDB.
+// comes back after a reload and after its node started again, keeps to its quota, shares its peer
+// with a second page, outlives all nodes that hold a file, and works without IndexedDB and over
+// plain HTTP.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -22,6 +23,10 @@ const withinMs = 30_000;
 Deno.test({
   ...needing(["chromium"], "a browser tab seeds"),
   async fn(test) {
+    await test.step(
+      "over plain HTTP from another machine it seeds and says what it lacks",
+      insecurely,
+    );
     // One copy of each block: then a node's end makes the tab's copy the only one.
     await NodePool.with({ nodes: 3, flags: ["--replicas=1"] }, async (pool) => {
       const base = pool.node(0).url;
@@ -43,8 +48,6 @@ Deno.test({
         });
         await test.step("without IndexedDB it seeds from memory and says so", () =>
           privately(browser, base));
-        await test.step("over plain HTTP from another machine it seeds and says what is missing", () =>
-          insecurely(pool));
         await test.step("a file outlives all nodes that held it, through a fresh one", () =>
           outlives(browser, pool, kept));
       });
@@ -257,26 +260,30 @@ async function privately(browser: Browser, base: string): Promise<void> {
 }
 
 /** A name that is not this machine's: the page has no crypto.subtle and no locks. */
-async function insecurely(pool: NodePool): Promise<void> {
-  const node = pool.add({ token: "0123456789abcdef", flags: ["--allow-host=skyring.test"] });
-  await node.start();
-  const base = `http://skyring.test:${node.options.port}`;
-  await withBrowser(async (browser) => {
-    await withPage(browser, {}, async ({ page, context, errors }) => {
-      await page.goto(`${base}/?token=0123456789abcdef`);
-      await page.goto(`${base}/ui/tab`);
-      await seen(page, "#tab-notices", /plain HTTP from another machine/);
-      await page.getByRole("button", { name: "Seed from this tab" }).click();
-      await seen(page, "#tab-rates", /connected\s*[1-9]/);
-      await page.evaluate(`(${dropFiles})([{ name: "insecure.bin", bytes: 600000 }])`);
-      await seen(page, "#tab-added", /stored: the nodes have their copies/);
-      const second = await context.newPage();
-      await second.goto(`${base}/ui/tab`);
-      await seen(second, "#tab-notices", /Another tab of this browser does the work/);
-      assert.deepEqual(errors, []);
-    });
-  }, ["--host-resolver-rules=MAP skyring.test 127.0.0.1"]);
-  await node.end();
+async function insecurely(): Promise<void> {
+  const options = {
+    nodes: 1,
+    flags: ["--secret=alpha", "--allow-host=skyring.test"],
+    place: () => ({ token: "0123456789abcdef" }),
+  };
+  await NodePool.with(options, async (pool) => {
+    const base = `http://skyring.test:${pool.node(0).options.port}`;
+    await withBrowser(async (browser) => {
+      await withPage(browser, {}, async ({ page, context, errors }) => {
+        await page.goto(`${base}/?token=0123456789abcdef`);
+        await page.goto(`${base}/ui/tab`);
+        await seen(page, "#tab-notices", /plain HTTP from another machine/);
+        await page.getByRole("button", { name: "Seed from this tab" }).click();
+        await seen(page, "#tab-rates", /connected\s*1 node/);
+        await page.evaluate(`(${dropFiles})([{ name: "insecure.bin", bytes: 600000 }])`);
+        await seen(page, "#tab-added", /stored: the nodes have their copies/);
+        const second = await context.newPage();
+        await second.goto(`${base}/ui/tab`);
+        await seen(second, "#tab-notices", /Another tab of this browser does the work/);
+        assert.deepEqual(errors, []);
+      });
+    }, ["--host-resolver-rules=MAP skyring.test 127.0.0.1"]);
+  });
 }
 
 async function outlives(browser: Browser, pool: NodePool, digest: string): Promise<void> {
