@@ -119,11 +119,13 @@ function repairing({ nodes, traffic }: PoolView): Health | undefined {
     tone: "wanted",
     sign: "fetching",
     word: "Repairing",
-    sentence: `${counted(wanted, "copy").replace("copys", "copies")} ` +
+    sentence: `${counted(wanted, "copy")} ` +
       `${wanted === 1 ? "is" : "are"} still to be made.`,
     because: `${listed(busy.slice(0, 3).map(({ name }) => name))}` +
       `${busy.length > 3 ? ` and ${counted(busy.length - 3, "more node")}` : ""} ` +
-      `${busy.length === 1 ? "fetches" : "fetch"} what the roster gives them.${left}`,
+      `${busy.length === 1 ? "fetches" : "fetch"} what the roster gives ${
+        busy.length === 1 ? "it" : "them"
+      }.${left}`,
   };
 }
 

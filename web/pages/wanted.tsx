@@ -68,7 +68,7 @@ export function WantedPart({ view }: { readonly view: WantedView }) {
             {status.name} still wants {whole(wanted)} of {counted(held + wanted, "block")}.
           </h1>
           <p>
-            {status.phase.because}.{left}
+            {sentence(status.phase.because)}.{left}
           </p>
         </div>
       </div>
@@ -100,11 +100,15 @@ export function WantedPart({ view }: { readonly view: WantedView }) {
   );
 }
 
+function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 function Row({ row, now }: { readonly row: WantedRow; readonly now: number }) {
   const { cid, file, kind } = row;
   return (
     <tr>
-      <td>
+      <td class="nowrap">
         <code title={cid}>{cid.slice(0, 8)}…{cid.slice(-6)}</code>
       </td>
       <td class="name clip">
@@ -120,6 +124,9 @@ function Row({ row, now }: { readonly row: WantedRow; readonly now: number }) {
   );
 }
 
+/** More holders than this are counted, not named. */
+const namesMax = 4;
+
 function whyWords({ kind, slot, replicas }: WantedRow): string {
   if (kind === "inner") return "every node keeps the inner blocks of files";
   const where = slot === null ? "its slot" : `slot ${whole(slot)}`;
@@ -129,6 +136,7 @@ function whyWords({ kind, slot, replicas }: WantedRow): string {
 /** It comes from whoever of the holders is quickest when its turn is there. */
 function fromWords({ from, lost, againAt }: WantedRow, now: number): string {
   const again = againAt === null ? "" : `; asked again in ${sinceText(againAt - now)}`;
+  if (from.length > namesMax) return `the quickest of ${whole(from.length)} nodes${again}`;
   if (from.length > 0) return `${from.join(" or ")}${again}`;
   return lost ? `nobody who answers has it${again}` : `nobody asked so far has it${again}`;
 }
