@@ -74,8 +74,9 @@ export class Repair {
   #wake: () => void = () => undefined;
   #counts = { blocks: 0, bytes: 0, firstAt: 0, lastAt: 0 };
   #idle = true;
-  /** Not before this are all tabs asked again for blocks that none of them had. */
-  #rescueAt = 0;
+  /** Blocks that no tab had, and when they began to be noted; never more than are wanted. */
+  readonly #inVain = new Set<Cid>();
+  #inVainSince = 0;
 
   constructor(options: RepairOptions) {
     this.#options = options;
@@ -93,7 +94,7 @@ export class Repair {
 
   /** Looks for everything again, now: a member came back, or somebody asked. */
   retry(): void {
-    this.#rescueAt = 0;
+    this.#inVain.clear();
     this.#options.references.wanted.retryAll();
     this.#options.references.stoodFor.retryAll();
     this.#wake();
@@ -167,27 +168,32 @@ export class Repair {
   /** Blocks that no member said to hold: from tabs, or lost as far as one can tell now. */
   async #rescue(orphans: readonly WantedBlock[], signal: AbortSignal): Promise<void> {
     const { extra, writable, clock } = this.#options;
-    const search = clock.now() < this.#rescueAt ? undefined : extra?.search(signal);
-    const waiting = orphans.slice().reverse();
-    let found = false;
+    if (clock.now() - this.#inVainSince >= rescueAgainMs) {
+      this.#inVainSince = clock.now();
+      this.#inVain.clear();
+    }
+    const search = extra?.search(signal);
+    const waiting: WantedBlock[] = [];
+    for (const block of orphans.toReversed()) {
+      if (this.#inVain.has(block.cid)) this.#failed(block.cid, { lost: true });
+      else waiting.push(block);
+    }
     const lane = async () => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
         if (signal.aborted || !writable()) return;
         const others = waiting.slice(-haveCidsMax).map(({ cid }) => cid).reverse();
         const bytes = await search?.get(next.cid, others);
-        found ||= bytes !== undefined;
         if (signal.aborted || !this.#isMissing(next)) continue;
-        if (bytes === undefined) this.#failed(next.cid, { lost: true });
-        else {
+        if (bytes === undefined) {
+          this.#inVain.add(next.cid);
+          this.#failed(next.cid, { lost: true });
+        } else {
           await this.#awaitBudget(bytes.length, signal);
           if (!await this.#keep(next, bytes)) return;
         }
       }
     };
     await Promise.all(Array.from({ length: repairFetchesBusyMax }, lane));
-    if (search !== undefined && !found && orphans.length > 0) {
-      this.#rescueAt = clock.now() + rescueAgainMs;
-    }
   }
 
   /** Whether the block is still to be fetched; one that came by a push is noted. */

@@ -12,15 +12,15 @@ import { connectTab, type RawTab, type RawTabOptions } from "../unit/server/net/
 import type { NodeChild } from "./node_child.ts";
 import { until } from "./until.ts";
 
+/** Some peer id, for who only wants to know where tickets are good. */
+export const anyPeer = "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
+
 /** A tab of a node, let in. The caller stops it. */
 export async function openTab(
   node: NodeChild,
   more: Partial<RawTabOptions> = {},
 ): Promise<RawTab> {
-  const { group, nodes } = await askTicket(
-    node,
-    "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X",
-  );
+  const { group, nodes } = await askTicket(node, anyPeer);
   const address = nodes[0]?.addresses[0];
   assert.ok(address !== undefined, `${node.name} tells no address for tabs`);
   const tab = await connectTab({

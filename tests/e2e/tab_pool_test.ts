@@ -2,10 +2,13 @@
 // only node died read and repaired from a tab, through nodes that the tab never met.
 
 import assert from "node:assert/strict";
+import { decodeTicket } from "../../shared/wire/ticket_text.ts";
+import { connectTab } from "../unit/server/net/raw_tab.ts";
 import { bytesOf, digestOfBody, digestOfSeed } from "./content.ts";
+import { withGateway } from "./gateway_child.ts";
 import { type NodeChild } from "./node_child.ts";
 import { NodePool } from "./node_pool.ts";
-import { cutInto, openTab } from "./tab_peer.ts";
+import { anyPeer, cutInto, openTab } from "./tab_peer.ts";
 import { until } from "./until.ts";
 
 const size = 1_500_000;
@@ -19,6 +22,7 @@ Deno.test("files come from tabs when no node has them", async (test) => {
       test.step({ name, fn: () => run(pool), sanitizeResources: false, sanitizeOps: false });
     await step("a file named by its CID is taken over from a tab of another node", handedOver);
     await step("what nobody has is 504", nowhere);
+    await step("a tab behind the gateway needs the gateway alone", behindGateway);
     await step("blocks of a dead node are read and repaired from a tab", outlived);
   });
 });
@@ -47,6 +51,41 @@ async function handedOver(pool: NodePool): Promise<void> {
     await tab.stop();
   }
   for (const node of pool.nodes) await assertReads(node, "from-a-tab", 1);
+}
+
+/** Ticket, socket and naming may each go to another node: the file is found all the same. */
+async function behindGateway(pool: NodePool): Promise<void> {
+  await withGateway(pool, async ({ url }) => {
+    const asked = await fetch(`${url}/api/tab/ticket`, json({ peer: anyPeer }));
+    const { group } = await asked.json();
+    const tab = await connectTab({
+      ...{ group, address: `/ip4/127.0.0.1/tcp/${new URL(url).port}/ws` },
+      ticket: async (peer) => {
+        const response = await fetch(`${url}/api/tab/ticket`, json({ peer }));
+        const ticket = decodeTicket((await response.json()).ticket);
+        assert.ok(ticket !== undefined);
+        return ticket;
+      },
+    });
+    try {
+      const root = await cutInto(tab.store, bytesOf(4, size));
+      const path = `${url}/api/files/by-gateway`;
+      const named = await until("the file to be named", async () => {
+        const response = await fetch(`${path}?from=${root}`, { method: "PUT" });
+        await response.body?.cancel();
+        return [200, 201].includes(response.status);
+      });
+      assert.ok(named);
+    } finally {
+      await tab.stop();
+    }
+  });
+  for (const node of pool.nodes) await assertReads(node, "by-gateway", 4);
+}
+
+function json(body: unknown): RequestInit {
+  const headers = { "content-type": "application/json" };
+  return { method: "POST", headers, body: JSON.stringify(body) };
 }
 
 async function nowhere(pool: NodePool): Promise<void> {

@@ -10,14 +10,16 @@ const MiB = 1024 ** 2;
 
 function tabsOf() {
   const blocks = new Map<Cid, Uint8Array>();
-  const state = { searches: 0 };
+  const asked: Cid[] = [];
   const extra: ExtraCopies = {
-    search: () => {
-      state.searches += 1;
-      return { get: (cid) => Promise.resolve(blocks.get(cid)) };
-    },
+    search: () => ({
+      get: (cid) => {
+        asked.push(cid);
+        return Promise.resolve(blocks.get(cid));
+      },
+    }),
   };
-  return { blocks, state, extra };
+  return { blocks, asked, extra };
 }
 
 /** Takes every leaf from every node. @returns them */
@@ -53,7 +55,7 @@ Deno.test("Repair takes from tabs what no member has, and every owner has it aga
 
 Deno.test("Repair asks tabs for lost blocks now and then, and at once when it is told to", () =>
   inVirtualTime(async (clock) => {
-    const { blocks, state, extra } = tabsOf();
+    const { blocks, asked, extra } = tabsOf();
     const upkeep = createUpkeepPool(clock, 1, extra);
     await upkeep.push("a", testBytes(MiB), { replicas: 1 });
     await upkeep.runAll("references", "repair");
@@ -62,9 +64,18 @@ Deno.test("Repair asks tabs for lost blocks now and then, and at once when it is
       await upkeep.runAll("repair");
       upkeep.jump(11_000);
     }
-    assert.equal(state.searches, 1, "once a minute while nobody has them");
+    assert.equal(asked.length, lost.size, "once a minute while nobody has them");
+    upkeep.jump(20_000);
+    await upkeep.runAll("repair");
+    assert.equal(asked.length, 2 * lost.size);
+    await upkeep.push("b", testBytes(MiB, 2), { replicas: 1 });
+    await upkeep.runAll("references");
+    const more = await lose(upkeep);
+    await upkeep.runAll("repair");
+    assert.equal(asked.length, 2 * lost.size + more.size, "what is lost just now is asked for");
+    for (const cid of more.keys()) lost.set(cid, new Uint8Array(0));
     assert.equal(upkeep.at(0).service.view.missing, lost.size);
-    for (const [cid, bytes] of lost) blocks.set(cid, bytes);
+    for (const cid of lost.keys()) blocks.set(cid, new Uint8Array(4));
     upkeep.at(0).service.memberBack();
     await upkeep.runAll("repair");
     assert.equal(upkeep.at(0).service.view.missing, 0);
