@@ -199,16 +199,16 @@ function wordsOf(order: ClusterOrder, name: string): Words {
     case "stop":
       return {
         title: `Stop ${name}?`,
-        says: `${name} exits at once, stays in the roster and is not started again by the ` +
-          "cluster. Away longer than its grace it is expelled, and its copies are made again.",
+        says: `${name} exits at once and is not started again by the cluster. It stays in the ` +
+          "roster: its place and its copies wait for it until it is back, or is expelled.",
         deed: "Stop it",
         risky: true,
       };
     case "remove":
       return {
         title: `Remove ${name}?`,
-        says: `${name} exits at once and the cluster forgets it. Nothing is handed off: to empty ` +
-          "it first, let it leave. Its data folder stays.",
+        says: `${name} exits at once and the cluster forgets it; its data folder stays. Nothing ` +
+          "is handed off: let it leave first, or expel it from the roster afterwards.",
         deed: "Remove it",
         risky: true,
       };

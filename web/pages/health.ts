@@ -80,8 +80,12 @@ function silent({ nodes, now }: PoolView): Health | undefined {
     word: `Waiting for ${names}`,
     sentence: `${whole(nodes.length - away.length)} of ${counted(nodes.length, "node")} ` +
       `answer. Every slot has an owner that does.`,
-    because: `${silentWords(nodes, now)} A node that stays away is expelled after its grace, and ` +
-      "its copies are made again on the others.",
+    because: `${silentWords(nodes, now)} ${
+      dead.length + suspect.length > 0
+        ? "A node that stays silent is expelled after its grace, and its copies are made again " +
+          "on the others."
+        : "Its place and its copies wait for it until it is back, or until you expel it."
+    }`,
   };
 }
 
@@ -132,7 +136,7 @@ function repairing({ nodes, traffic }: PoolView): Health | undefined {
 function well({ nodes, status }: PoolView): Health {
   const held = nodes.reduce((sum, { blocks }) => sum + blocks.held, 0);
   const base = { tone: "held", sign: "seeding", word: "All well" } as const;
-  const copies = counted(held, "copy").replace("copys", "copies");
+  const copies = counted(held, "copy");
   if (nodes.length <= 1) {
     return {
       ...base,

@@ -95,7 +95,7 @@ function PhaseWords({ node, view }: { readonly node: NodeSnapshot; readonly view
   const because = paused
     ? "its process stands still until it is resumed; away longer than its grace it is expelled"
     : node.state === "left"
-    ? "it said goodbye, and stays in the roster until its grace is over"
+    ? "it said goodbye; its place in the roster waits until it is back, or is expelled"
     : silent
     ? "the other nodes were asked about it and got no answer either"
     : node.phase.because;

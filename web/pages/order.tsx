@@ -85,8 +85,8 @@ function wordsOf(kind: OrderKind, name: string): OrderWords {
       return {
         title: `Stop ${name}?`,
         says:
-          `${name} exits at once and stays in the roster. If it is not back within its grace, ` +
-          "it is expelled and its copies are made again on the others.",
+          `${name} exits at once and stays in the roster: its place and its copies wait for it. ` +
+          "If it will not come back, expel it, and they are made again on the others.",
         deed: "Stop it",
       };
     case "resize":
