@@ -1,8 +1,8 @@
 // The ring as pages draw it: slots grouped by their first owner, counted by their copies, as far as
 // every node's own word tells them: an owner that does not answer has none, and one that lacks so
-// many blocks lacks them anywhere among its slots, since hashes are spread evenly. And where a name or a block lies on it. The placement is read once an epoch and
-// the counts made anew only when somebody's state changes, because 16,384 slots are too many to
-// walk for every poll of every page.
+// many blocks lacks them anywhere among its slots, since hashes are spread evenly. And where a name
+// or a block lies on it. The placement is read once an epoch and the counts made anew only when
+// somebody's state changes, because 16,384 slots are too many to walk for every poll of every page.
 
 import { asCid } from "../../shared/base/ids.ts";
 import { checkName } from "../../shared/base/name.ts";

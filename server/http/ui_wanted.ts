@@ -1,4 +1,4 @@
-// What the page of wanted blocks shows: the first of them, why each is wanted, and who holds it now.
+// What the page of wanted blocks shows: the first of them, why each is wanted, and who holds it.
 // Asking everyone who holds what costs a message each, so an answer is shared for some seconds.
 
 import type { Cid } from "../../shared/base/ids.ts";

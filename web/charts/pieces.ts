@@ -58,7 +58,8 @@ export function pieces(cells: readonly Piece[], options: PiecesOptions): string 
   const label = escapeMarkup(options.label);
   const size = options.size === undefined ? "" : ` pieces-${options.size === "large" ? "l" : "s"}`;
   const width = options.part === undefined ? "" : ` width="${fine(options.part * 100)}%"`;
-  return `<svg class="pieces${size}"${width} viewBox="0 0 ${count} 21.5" preserveAspectRatio="none" ` +
+  const box = `viewBox="0 0 ${count} 21.5" preserveAspectRatio="none"`;
+  return `<svg class="pieces${size}"${width} ${box} ` +
     `role="img" aria-label="${label}"><title>${label}</title>` +
     `<path class="p-track" d="${track}"/>${fillPaths(fills)}${seamPath(count, seams)}</svg>`;
 }

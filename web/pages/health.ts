@@ -115,6 +115,7 @@ function repairing({ nodes, traffic }: PoolView): Health | undefined {
       because: "The roster changed; nothing is known to be missing so far.",
     };
   }
+  const more = busy.length > 3 ? [counted(busy.length - 3, "more node")] : [];
   const left = traffic.copiesPerSecond > 0
     ? ` At ${whole(Math.max(1, traffic.copiesPerSecond))} a second it takes about ` +
       `${sinceText(wanted / traffic.copiesPerSecond * 1_000)}.`
@@ -125,8 +126,7 @@ function repairing({ nodes, traffic }: PoolView): Health | undefined {
     word: "Repairing",
     sentence: `${counted(wanted, "copy")} ` +
       `${wanted === 1 ? "is" : "are"} still to be made.`,
-    because: `${listed(busy.slice(0, 3).map(({ name }) => name))}` +
-      `${busy.length > 3 ? ` and ${counted(busy.length - 3, "more node")}` : ""} ` +
+    because: `${listed([...busy.slice(0, 3).map(({ name }) => name), ...more])} ` +
       `${busy.length === 1 ? "fetches" : "fetch"} what the roster gives ${
         busy.length === 1 ? "it" : "them"
       }.${left}`,
