@@ -65,6 +65,10 @@ class StreamLink implements Link {
   readonly #queue: Queued[] = [];
   readonly #scanner: FrameScanner;
   #closed = false;
+  #paused = false;
+  #scanning = false;
+  /** Pieces not read yet: those that came in one message with what paused the link. */
+  readonly #arrived: Uint8Array[] = [];
   #pumping = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stallTimer: ReturnType<typeof setTimeout> | undefined;
@@ -101,11 +105,18 @@ class StreamLink implements Link {
   }
 
   pause(): void {
-    if (!this.#closed && this.#stream.readStatus === "readable") this.#stream.pause();
+    if (this.#closed) return;
+    this.#paused = true;
+    if (this.#stream.readStatus === "readable") this.#stream.pause();
   }
 
   resume(): void {
-    if (!this.#closed && this.#stream.readStatus === "paused") this.#stream.resume();
+    if (this.#closed || !this.#paused) return;
+    this.#paused = false;
+    this.#scan();
+    // What was held back may have paused it again.
+    const goesOn = !this.#paused && !this.#closed;
+    if (goesOn && this.#stream.readStatus === "paused") this.#stream.resume();
   }
 
   close(reason: string): void {
@@ -128,6 +139,7 @@ class StreamLink implements Link {
     this.#stream.removeEventListener("message", this.#onMessage);
     this.#stream.removeEventListener("drain", this.#onDrain);
     this.#queue.length = 0;
+    this.#arrived.length = 0;
     this.#options.onClosed(reason);
   }
 
@@ -161,14 +173,27 @@ class StreamLink implements Link {
   }
 
   readonly #onMessage = (event: StreamMessageEvent): void => {
-    const pieces = event.data instanceof Uint8Array ? [event.data] : event.data;
-    for (const piece of pieces) {
-      const fault = this.#scanner.push(piece);
-      if (this.#closed) return;
-      if (fault !== undefined) return this.fail(fault);
-    }
-    this.#watchPartial();
+    if (event.data instanceof Uint8Array) this.#arrived.push(event.data);
+    else this.#arrived.push(...event.data);
+    this.#scan();
   };
+
+  /** A paused stream gives all that came meanwhile at once: it may have to be paused within. */
+  #scan(): void {
+    if (this.#scanning) return; // resumed from within: the loop below goes on
+    this.#scanning = true;
+    try {
+      while (!this.#paused && !this.#closed) {
+        const piece = this.#arrived.shift();
+        if (piece === undefined) break;
+        const fault = this.#scanner.push(piece);
+        if (fault !== undefined) this.fail(fault);
+      }
+    } finally {
+      this.#scanning = false;
+    }
+    if (!this.#closed) this.#watchPartial();
+  }
 
   readonly #onDrain = (): void => {
     queueMicrotask(() => queueMicrotask(this.#pump));

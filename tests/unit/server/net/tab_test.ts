@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import type { Stream } from "@libp2p/interface";
 import type { Cid, NodeId } from "../../../../shared/base/ids.ts";
 import { KiB, MiB } from "../../../../shared/base/limits.ts";
+import { tabAsksBurst, tabAsksPerSecond } from "../../../../shared/base/tab_limits.ts";
 import type { BlockStore } from "../../../../shared/block/block_store.ts";
 import { createMemoryStore } from "../../../../shared/block/memory_store.ts";
 import { systemClock } from "../../../../server/engine/clock.ts";
@@ -293,3 +294,36 @@ Deno.test("a tab that grants credit and reads nothing makes the node hold a few 
   }));
 
 const wantOf = (cid: Cid) => encodeHave({ lease: false, cids: [cid] }).slice(1);
+
+Deno.test("a tab that asks without end is read slowly, and answered in the end", () =>
+  withNodes(async (make, connect) => {
+    const node = await make();
+    let looked = 0;
+    const has = node.store.has.bind(node.store);
+    node.store.has = (cid) => (looked++, has(cid));
+    const tab = await connect(node);
+    const asker = await tab.open();
+    let answers = 0;
+    const link = createLink(asker, {
+      sink: createFrameGatherer({
+        onFrame: ({ kind }) => (answers += kind === blockFrame.held ? 1 : 0, true),
+      }),
+      payloadBytesMax: 2 * MiB,
+      queueMax: 1_000,
+      onClosed: () => undefined,
+    });
+    const cids = Array.from({ length: 1_024 }, (_, seed) => makeBlock(8, seed + 1).cid);
+    const asked = 60;
+    for (let id = 1; id <= asked; id++) {
+      const payload = encodeHave({ lease: false, cids });
+      say(link, { kind: blockFrame.have, id, payload });
+    }
+    const beganMs = performance.now();
+    await until(() => answers >= 5, { what: "the first answers" });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const seconds = (performance.now() - beganMs) / 1_000;
+    const most = tabAsksBurst + tabAsksPerSecond * seconds + 8 * 1_024;
+    assert.ok(looked <= most, `${looked} of ${asked * 1_024} blocks were looked up`);
+    assert.ok(link.open);
+    link.close("done");
+  }));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { Stream } from "@libp2p/interface";
+import { type Stream, StreamMessageEvent } from "@libp2p/interface";
 import { streamPair } from "@libp2p/utils";
+import { Uint8ArrayList } from "uint8arraylist";
 import { createFrameGatherer, encodeFrame, type Frame } from "../../../../shared/wire/frame.ts";
 import { createLink } from "../../../../web/peer/link.ts";
 import { until } from "../../server/net/test_hosts.ts";
@@ -89,6 +90,10 @@ class SlowStream extends EventTarget {
   }
 
   abort(): void {}
+
+  pause(): void {}
+
+  resume(): void {}
 }
 
 Deno.test("createLink() ends with a fault when nothing leaves for stallMs, and not before", async () => {
@@ -112,4 +117,32 @@ Deno.test("createLink() ends with a fault when nothing leaves for stallMs, and n
   await until(() => faults.length > 0, { what: "a fault" });
   assert.deepEqual(faults, ["nothing of what was sent is being read"]);
   assert.equal(link.open, false);
+});
+
+Deno.test("pause() holds back what came in the same message, and resume() gives it in order", () => {
+  const stream = new SlowStream();
+  const ids: number[] = [];
+  const link = createLink(stream as unknown as Stream, {
+    sink: createFrameGatherer({
+      onFrame: ({ id }) => {
+        ids.push(id);
+        if (id % 3 === 0) link.pause();
+        if (id === 6) link.resume(); // from within: nothing is read twice or out of order
+        return true;
+      },
+    }),
+    payloadBytesMax: 1_024,
+    queueMax: 1,
+    onClosed: () => undefined,
+  });
+  const frames = Array.from(
+    { length: 10 },
+    (_, index) => encodeFrame({ kind: 1, id: index + 1, payload: new Uint8Array(5) }),
+  );
+  stream.dispatchEvent(new StreamMessageEvent(new Uint8ArrayList(...frames)));
+  assert.deepEqual(ids, [1, 2, 3]);
+  link.resume();
+  assert.deepEqual(ids, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  link.resume();
+  assert.deepEqual(ids, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 });
