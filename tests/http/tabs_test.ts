@@ -122,6 +122,8 @@ Deno.test("the overview says how many tabs seed, those of several nodes once", a
   const page = await (await ask("/ui/part/overview")).text();
   assert.match(page, /3 tabs seed: what they hold is extra/);
   assert.equal(page.match(/class="tabs is-tab"/g)?.length, 1);
+  const cards = await (await ask("/ui/part/nodes")).text();
+  assert.equal(cards.match(/<\/svg> 2 tabs<\/span>/g)?.length, 2, "no card of the dead one");
   const none = await (await createFixture().ask("/ui/part/overview")).text();
   assert.doesNotMatch(none, /tabs is-tab|seed: what/);
 });

@@ -11,7 +11,7 @@ import type { NodeSnapshot } from "../../shared/status.ts";
 import { ClusterLink, ordersOf, processOf } from "./cluster.tsx";
 import { Ago, Glyph, Picture } from "./picture.tsx";
 import type { PoolView } from "./pool_view.ts";
-import { dashboardOf, percent, roundTrip, sizeOf, whole } from "./words.ts";
+import { counted, dashboardOf, percent, roundTrip, sizeOf, whole } from "./words.ts";
 
 /** The card. */
 export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly view: PoolView }) {
@@ -52,6 +52,11 @@ export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly
       <p class="card-foot">
         <span class="clip" title={node.zone}>zone {node.zone}</span>
         <span>{percent(node.share)} of the ring</span>
+        {node.tabs !== undefined && node.state === "alive" && (
+          <span>
+            <Glyph sign="tab" tone="tab" /> {counted(node.tabs.count, "tab")}
+          </span>
+        )}
         <span>version {node.version === "" ? "not told" : node.version}</span>
       </p>
       {(view.takesOrders || view.cluster !== null) && <Orders node={node} view={view} />}
