@@ -92,7 +92,13 @@ function fixture() {
         size: 1e6 + index * 7_919,
       })),
       next: "more",
+      // Every fourth file is short of copies somewhere, each elsewhere.
+      pieces: Array.from({ length: limit }, (_, file) =>
+        Array.from({ length: 48 }, (_, at) =>
+          file % 4 === 0 && (at * 7 + file) % 11 < 3 ? 2 : 3)),
     });
+  made.pool.folders = () =>
+    Promise.resolve(Array.from({ length: 30 }, (_, index) => `backup/2026-11-${index}/`));
   made.pool.blocks = (_, { after, limit }) =>
     Promise.resolve({
       items: Array.from({ length: limit }, (_, at) => {
