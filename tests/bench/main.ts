@@ -1,7 +1,7 @@
 // The bench: `deno task bench [--mib N] [--files N] [--big] [--only a,b]`. Real node processes
 // with their documented rights, on this machine, loopback; the limits of the machine are measured
 // in the same run, since only shares of them say anything. Prints rows as they come and writes
-// them to bench-results/ as JSON. Sections: limits, one, idle, push, pull, small, heal, big.
+// them to bench-results/ as JSON. Sections: limits, one, tab, idle, push, pull, small, heal, big.
 
 import { join } from "node:path";
 import process from "node:process";

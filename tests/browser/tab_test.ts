@@ -155,7 +155,7 @@ async function adds({ page }: Watched, pool: NodePool): Promise<void> {
 async function keepsToQuota({ page }: Watched): Promise<void> {
   await page.locator("#tab-quota").fill("0");
   await page.locator("h1").click();
-  await seen(page, "#tab-files", /full: /);
+  await seen(page, "#tab-files", /no room for more/);
   const bytes = await storedBytes(page);
   assert.ok(bytes <= smallestQuota, `${bytes} bytes are stored`);
   assert.ok(bytes > smallestQuota * .8, `${bytes} bytes are stored`);

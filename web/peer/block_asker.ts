@@ -26,6 +26,7 @@ import { encodeFrame, encodeFrameHeader, type FrameHeader } from "../../shared/w
 import type { StartHash } from "./block_hash.ts";
 import { createIncomingBlock, type IncomingBlock } from "./incoming_block.ts";
 import { createLink, type Link } from "./link.ts";
+import { widenWindow } from "./stream_window.ts";
 
 /** How one ask ended; the engine's outcome types are made of these. */
 export type Answer =
@@ -112,6 +113,7 @@ export class BlockAsker {
       onClosed: () => this.#endAll(),
       onFault: options.onFault,
     });
+    widenWindow(stream, options.windowBytes);
     this.#say(blockFrame.credit, 0, encodeCredit(options.windowBytes));
   }
 
@@ -291,7 +293,7 @@ export class BlockAsker {
   }
 
   #endBlock({ header, ask, block }: Arriving): boolean {
-    const bytes = block?.finish();
+    const finished = block?.finish();
     this.#taken += header.payloadBytes;
     if (this.#taken >= this.#windowBytes / 4) {
       this.#say(blockFrame.credit, 0, encodeCredit(this.#taken));
@@ -299,8 +301,12 @@ export class BlockAsker {
       this.#taken = 0;
     }
     if (ask?.want === undefined) return true;
-    if (bytes === undefined) this.#onLie(this.#peer);
-    ask.settle(bytes === undefined ? { kind: "bad_block" } : { kind: "block", bytes });
+    const settle = (bytes: Uint8Array | undefined) => {
+      if (bytes === undefined) this.#onLie(this.#peer);
+      ask.settle(bytes === undefined ? { kind: "bad_block" } : { kind: "block", bytes });
+    };
+    if (finished instanceof Promise) void finished.then(settle);
+    else settle(finished);
     return true;
   }
 

@@ -1,11 +1,12 @@
-// The hash of block bytes as a port: incremental and synchronous, since bytes are hashed piece by
-// piece as they arrive. Nodes give node:crypto's, tabs one in wasm, which works on any origin.
+// The hash of block bytes as a port. Bytes are hashed piece by piece as they arrive (node:crypto on
+// nodes, wasm in tabs on any origin), or all at once at the end, by whoever does that off the
+// thread (crypto.subtle in tabs on secure origins).
 
 /** One SHA-256 under way. */
 export interface BlockHash {
   update(bytes: Uint8Array): void;
-  /** The 32 bytes; call once, then the hash is over. */
-  digest(): Uint8Array;
+  /** The 32 bytes; `whole` is all that was given. Call once, then the hash is over. */
+  digest(whole: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
 /** Begins a SHA-256. */

@@ -58,6 +58,8 @@ export interface BlockServerOptions {
   readonly caller: Caller;
   readonly store: ServedBlocks;
   readonly startHash: StartHash;
+  /** Blocks being read or sent at once, when not what the caller's role says. */
+  readonly readsMax?: number;
   /**
    * Waits until so many bytes may be read for this caller; members never wait. What it gives is
    * called once the bytes were handed on, or never will be.
@@ -115,7 +117,7 @@ class BlockServer {
     this.#options = options;
     const { role } = options.caller;
     this.#mayStore = role === "member";
-    this.#readsMax = readsMaxOf(role);
+    this.#readsMax = options.readsMax ?? readsMaxOf(role);
     this.#relays = role === "member" && options.tabs !== undefined
       ? this.#makeRelays(options.tabs)
       : undefined;
@@ -289,7 +291,7 @@ class BlockServer {
   async #storePut(put: Arriving): Promise<void> {
     const { header, head } = put;
     const said = decodePutHeader(head);
-    const bytes = put.block?.finish();
+    const bytes = await put.block?.finish();
     let outcome: StoredOutcome = "refused";
     if (said !== undefined && bytes !== undefined) {
       try {

@@ -9,7 +9,7 @@ export interface IncomingBlock {
   /** Takes the next bytes; the caller has checked that they fit. */
   add(piece: Uint8Array): void;
   /** The bytes when they match the digest, else undefined. Call once, when complete. */
-  finish(): Uint8Array | undefined;
+  finish(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
 /** Receives `bytes` bytes that must hash to `digest` (32 bytes of sha2-256). */
@@ -27,7 +27,9 @@ export function createIncomingBlock(
     },
     finish() {
       if (held !== expected.bytes) return undefined;
-      return sameDigest(hash.digest(), expected.digest) ? block : undefined;
+      const judge = (digest: Uint8Array) => sameDigest(digest, expected.digest) ? block : undefined;
+      const digest = hash.digest(block);
+      return digest instanceof Promise ? digest.then(judge) : judge(digest);
     },
   };
 }

@@ -3,7 +3,6 @@
 // rare.
 
 import { messageOf } from "../../shared/base/errors.ts";
-import { formatSize } from "../../shared/base/units.ts";
 import { toTake } from "./file_list.ts";
 import type { NodeApi } from "./node_api.ts";
 import type { TabStore } from "./tab_store.ts";
@@ -57,7 +56,7 @@ export async function helpPool(options: {
           return taken === "full" ? "enough" : "go on";
         },
       });
-      if (full) say(`full: ${formatSize(store.use().bytes)} are here`);
+      if (full) say("no room for more");
       else say("");
       // Nothing named: the node has not looked through its files yet.
       const content = full || (rare.length > 0 && missing.length === 0);

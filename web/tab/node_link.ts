@@ -3,7 +3,7 @@
 
 import type { Connection, Stream } from "@libp2p/interface";
 import { asNodeId, type Cid, type NodeId } from "../../shared/base/ids.ts";
-import { creditWindowBytes } from "../../shared/base/limits.ts";
+import { creditWindowBytes, readsPerPeerMax } from "../../shared/base/limits.ts";
 import { type Answer, BlockAsker } from "../peer/block_asker.ts";
 import type { StartHash } from "../peer/block_hash.ts";
 import { serveBlocks, type ServedBlocks } from "../peer/block_server.ts";
@@ -65,6 +65,7 @@ export class NodeLink {
       caller: { id: this.id, role: "tab" },
       store,
       startHash,
+      readsMax: readsPerPeerMax,
       pace(bytes) {
         onGiven(bytes);
         return Promise.resolve(() => undefined);

@@ -1,6 +1,5 @@
-// SHA-256 in a tab, in two forms: piece by piece and at once, for bytes as they arrive (wasm, on
-// any origin), and whole blocks by the browser's own code where the origin is secure, which does
-// it off the thread and several times as fast.
+// SHA-256 in a tab: by the browser's own code where the origin is secure, which hashes whole blocks
+// off the thread and several times as fast; else in wasm, piece by piece as bytes arrive.
 //
 // One wasm instance serves all hashes under way: its state is put in and taken out for each
 // piece, a hundred bytes beside pieces of tens of KiB, so that no hash holds an instance.
@@ -25,11 +24,14 @@ export async function createTabHash(subtle: SubtleCrypto | undefined): Promise<T
     ? sha256
     : (bytes: Uint8Array) => hasher.init().update(bytes).digest("binary");
   return {
-    start: hasher === undefined ? startGathered : () => startShared(hasher),
+    start() {
+      if (subtle !== undefined) return startWhole(subtle);
+      return hasher === undefined ? startPlain(now) : startShared(hasher);
+    },
     now,
     async whole(bytes) {
       if (subtle === undefined) return now(bytes);
-      return new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
+      return await digestBy(subtle, bytes);
     },
   };
 }
@@ -53,18 +55,14 @@ function startShared(hasher: IHasher): ReturnType<StartHash> {
   };
 }
 
-function startGathered(): ReturnType<StartHash> {
-  const pieces: Uint8Array[] = [];
-  return {
-    update: (bytes) => void pieces.push(bytes.slice()),
-    digest() {
-      const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-      let at = 0;
-      for (const piece of pieces) {
-        whole.set(piece, at);
-        at += piece.length;
-      }
-      return sha256(whole);
-    },
-  };
+function startPlain(now: TabHash["now"]): ReturnType<StartHash> {
+  return { update: () => undefined, digest: now };
+}
+
+function startWhole(subtle: SubtleCrypto): ReturnType<StartHash> {
+  return { update: () => undefined, digest: (whole) => digestBy(subtle, whole) };
+}
+
+async function digestBy(subtle: SubtleCrypto, bytes: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
 }
