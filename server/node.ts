@@ -208,7 +208,7 @@ async function startLoops(parts: NodeParts): Promise<void> {
     ready: () => view.ready().ready,
     settledIn: () => settledIn(agreement.status()),
     flushed: () => agreement.flushed(),
-    read: (key) => records.read(key),
+    read: (key, options) => records.read(key, options),
   });
   if (!config.public) return;
   startProviding({

@@ -4,11 +4,14 @@
 // was left open and feeds the catalog. A row that has only just changed is left to its writer's
 // word: a quorum read by every decider for every new row would cost more than the writing.
 //
-// A pass is *quiet* once the catalog has every live row that it saw, or a later one. It tells the
-// collector (settlement.ts) that no write from before it can still turn up here, and ends the
-// rebuilding of a catalog that was emptied (another lineage, copies too old).
+// A pass is *quiet* once the catalog has every live row that it saw, or a later one. It ends the
+// rebuilding of a catalog that was emptied (another lineage, copies too old). Two of them, further
+// apart than an operation may last, tell the collector (settlement.ts) that no write from before
+// the first can still turn up here: what an operation under way held during one pass, and wrote
+// where that pass had been, the other sees.
 
 import { SkyringError } from "../../shared/base/errors.ts";
+import { operationDeadlineMs } from "../../shared/base/limits.ts";
 import { compareBallots } from "../../shared/record/ballot.ts";
 import { recordKeyOf } from "../../shared/record/register_key.ts";
 import type { Ballot, RecordKey } from "../../shared/record/value.ts";
@@ -28,8 +31,8 @@ export interface RecordSweepOptions {
   readonly settledIn: () => number | undefined;
   /** Resolves when what was accepted here so far is durable, and so among the rows. */
   readonly flushed: () => Promise<void>;
-  /** Reads a key through a quorum; what it finds goes into the catalog. */
-  readonly read: (key: RecordKey) => Promise<unknown>;
+  /** Reads a key through a quorum; what it finds goes into the catalog. See Records.read(). */
+  readonly read: (key: RecordKey, options: { readonly settle: boolean }) => Promise<unknown>;
   /** Milliseconds that never go back. */
   readonly now?: () => number;
   /** Milliseconds since the epoch, as stamps are. */
@@ -38,7 +41,10 @@ export interface RecordSweepOptions {
 
 /** The running sweep. */
 export interface RecordSweep {
-  /** Milliseconds since the last quiet pass began; undefined before there was one. Never throws. */
+  /**
+   * Milliseconds since the beginning of the first of the last two quiet passes; undefined before
+   * there were two. Never throws.
+   */
   quietMs(): number | undefined;
 }
 
@@ -47,6 +53,8 @@ const everyMs = 250;
 const pageRows = 200;
 /** Between two passes: few registers need not be compared all the time. */
 const restMs = 5_000;
+/** Between two quiet passes: an operation and what it sent last are over by then. */
+const settleApartMs = 2 * operationDeadlineMs;
 /** A writer's own word to the others takes less. */
 const patienceMs = 10_000;
 /** Rows remembered as behind; more are met again in the next pass. */
@@ -61,12 +69,15 @@ export function startRecordSweep(options: RecordSweepOptions): RecordSweep {
   const isDue = patience({ now, wall: options.wall ?? Date.now });
   const state: State = { passes: 0, restUntil: 0, pass: undefined, ended: undefined };
   const progress = () => `${state.passes} passes over the registers of this node`;
-  let quietSince: number | undefined;
+  let quiet: { readonly beganAt: number; readonly endedAt: number } | undefined;
+  let settledSince: number | undefined;
   const endQuiet = async (pass: Pass) => {
     if (!isQuiet(pass, options)) return;
     state.ended = undefined;
     if (pass.epoch === undefined || settledIn() !== pass.epoch) return;
-    quietSince = pass.beganAt;
+    const apart = quiet !== undefined && pass.beganAt - quiet.endedAt >= settleApartMs;
+    if (apart) settledSince = quiet?.beganAt;
+    if (apart || quiet === undefined) quiet = { beganAt: pass.beganAt, endedAt: now() };
     if (catalog.rebuilding) await catalog.rebuilt(pass.cleared);
   };
   const step = async (signal: AbortSignal): Promise<StepReport> => {
@@ -79,7 +90,7 @@ export function startRecordSweep(options: RecordSweepOptions): RecordSweep {
       after: pass.after,
       limit: pageRows,
     });
-    await readAll(judge(rows, { pass, catalog, isDue }), options.read, signal);
+    await readAll(judge(rows, { pass, catalog, isDue }), options, signal);
     pass.after = next;
     if (next !== undefined) return { more: false, progress: progress() };
     state.passes++;
@@ -91,7 +102,7 @@ export function startRecordSweep(options: RecordSweepOptions): RecordSweep {
     return { more: false, progress: progress() };
   };
   options.workers.start({ name: "record sweep", everyMs, step });
-  return { quietMs: () => quietSince === undefined ? undefined : now() - quietSince };
+  return { quietMs: () => settledSince === undefined ? undefined : now() - settledSince };
 }
 
 interface State {
@@ -118,6 +129,12 @@ async function beginPass(options: RecordSweepOptions, beganAt: number): Promise<
   return { after: undefined, open: new Map(), beganAt, cleared, epoch: options.settledIn() };
 }
 
+/** A key to be read, and what this node's row of it shows. */
+interface Due {
+  readonly key: RecordKey;
+  readonly version: Ballot | null;
+}
+
 /** Notes rows that the catalog lacks. @returns those to be read through a quorum now */
 function judge(
   rows: readonly RegisterHead[],
@@ -126,8 +143,8 @@ function judge(
     readonly catalog: Catalog;
     readonly isDue: (row: RegisterHead, behind: boolean) => boolean;
   },
-): RecordKey[] {
-  const due: RecordKey[] = [];
+): Due[] {
+  const due: Due[] = [];
   for (const row of rows) {
     const key = recordKeyOf(row.key);
     if (key === undefined) continue;
@@ -136,7 +153,7 @@ function judge(
       pass.open?.set(row.key, { key, version: row.version });
       if ((pass.open?.size ?? 0) > behindMax) pass.open = undefined;
     }
-    if (isDue(row, behind)) due.push(key);
+    if (isDue(row, behind)) due.push({ key, version: row.version });
   }
   return due;
 }
@@ -172,16 +189,21 @@ function patience({ now, wall }: { readonly now: () => number; readonly wall: ()
 
 /** Reads keys through a quorum. One that cannot be decided now holds up no other. */
 async function readAll(
-  keys: readonly RecordKey[],
-  read: RecordSweepOptions["read"],
+  due: readonly Due[],
+  { read, catalog }: Pick<RecordSweepOptions, "read" | "catalog">,
   signal: AbortSignal,
 ): Promise<void> {
-  const waiting = [...keys];
+  const waiting = [...due];
   const lane = async () => {
-    for (let key = waiting.shift(); key !== undefined; key = waiting.shift()) {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       signal.throwIfAborted();
+      const { key, version } = next;
       try {
-        await read(key);
+        await read(key, { settle: false });
+        // A value that lost, and that only this row still has: a quick read never meets it.
+        if (isBehind(version, catalog.getAny(key)?.value.version)) {
+          await read(key, { settle: true });
+        }
       } catch (error) {
         // It stays behind, and is met again in the next pass.
         if (!(error instanceof SkyringError)) throw error;

@@ -75,10 +75,16 @@ export class Records {
     this.#clock = createClock(this.#reserved);
   }
 
-  /** The live value of a key. @throws {SkyringError} no_quorum when not even a copy is known */
-  async read(key: RecordKey): Promise<RecordRead> {
+  /**
+   * The live value of a key; with `settle` a value that nobody chose is gone from all deciders
+   * that answer. @throws {SkyringError} no_quorum when not even a copy is known
+   */
+  async read(
+    key: RecordKey,
+    { settle = false }: { readonly settle?: boolean } = {},
+  ): Promise<RecordRead> {
     const { era } = this.#options.catalog;
-    const outcome = await this.#options.operate(key, { kind: "get" });
+    const outcome = await this.#options.operate(key, { kind: "get", settle });
     if (outcome.kind === "ok") {
       await this.#noted(key, outcome.value, era);
       return { value: live(outcome.value), stale: false };

@@ -174,7 +174,8 @@ export type Edit = (current: Value | undefined) =>
   | undefined;
 
 export type Change =
-  | { readonly kind: "get" }
+  /** `settle`: no short way (P2, P4), so that a rival which nobody chose is gone afterwards. */
+  | { readonly kind: "get"; readonly settle?: boolean }
   | {
     readonly kind: "put";
     readonly body: Uint8Array;

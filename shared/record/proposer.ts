@@ -119,7 +119,7 @@ export function createProposer(
     const roster = rosterOf(core.live);
     if (roster === undefined || !isMember(core)) return enter(operation, "wait", 50);
     operation.deciders = standIns(core.placement.decidersOf(roster, operation.slot));
-    if (operation.change.kind === "get" && !operation.fastTried) {
+    if (operation.change.kind === "get" && !operation.change.settle && !operation.fastTried) {
       operation.fastTried = true;
       operation.ask = core.ask();
       enter(operation, "fast", core.settings.fastReadMs);
@@ -213,7 +213,9 @@ export function createProposer(
 
   /** P4, and the two mutants that skip the write-back without its condition. */
   function maySkipAccept(operation: Operation, outcome: Outcome): boolean {
-    const read = operation.change.kind === "get";
+    const { change } = operation;
+    const read = change.kind === "get";
+    if (read && change.settle) return false;
     const failed = outcome.kind === "failed";
     if (read && core.mutants.has("read-without-write-back")) return true;
     if (failed && core.mutants.has("failed-without-accept")) return true;

@@ -39,7 +39,7 @@ interface Chain {
 }
 
 /** Versions that a client was told, or that were dropped as chosen, with all their ancestors. */
-function versionsShown(history: KeyHistory, complain: Complain): Map<string, Attempt> {
+export function versionsShown(history: KeyHistory, complain: Complain): Map<string, Attempt> {
   const shown = new Map<string, Attempt>();
   const show = (version: string, by: string) => {
     let next: string | null = version;

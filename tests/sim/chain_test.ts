@@ -19,6 +19,7 @@ function attempt(round: number, parent: number | null, more: Partial<Attempt> = 
     deleted: false,
     body: `body-${round}`,
     operation: round,
+    at: round,
     ...more,
   };
 }

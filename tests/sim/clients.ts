@@ -17,6 +17,8 @@ export const simKeys: readonly string[] = ["k0", "k1", "k2", "k3", "k4"];
 export interface Request {
   readonly key: string;
   readonly kind: "get" | "put" | "delete";
+  /** A get that takes no short way. */
+  readonly settle?: boolean;
   readonly condition: Condition;
   /** Version behind a version condition. */
   readonly ballot?: Ballot;
@@ -72,7 +74,7 @@ function changeOf(
   { request, now }: { request: Request; now: number },
 ): Change {
   const stamp = [Math.round(now), operation.id] as const;
-  if (request.kind === "get") return { kind: "get" };
+  if (request.kind === "get") return { kind: "get", settle: request.settle === true };
   const deleted = request.kind === "delete";
   const body = deleted ? new Uint8Array() : bytesOf(operation.body);
   if (request.asEdit === true) {

@@ -26,6 +26,8 @@ export interface Attempt {
   readonly body: string;
   /** The operation on whose behalf it was made. */
   readonly operation: number;
+  /** Virtual time at which it was first sent. */
+  readonly at: number;
 }
 
 /** What a write demands of the value it finds. */
@@ -71,6 +73,14 @@ export interface KeyHistory {
   readonly decided: Set<string>;
   /** Versions of tombstones that all deciders held when they were dropped. */
   readonly dropped: Set<string>;
+}
+
+/** What was promised: of this key, nothing made before `before` comes after `last` any more. */
+export interface Settlement {
+  readonly key: string;
+  readonly before: number;
+  /** The last version decided then; null when there was none. */
+  readonly last: Ballot | null;
 }
 
 /** Histories of all keys of a run. */

@@ -15,6 +15,7 @@ import { startLister } from "./listers.ts";
 import { calm, populate, startNemesis } from "./nemesis.ts";
 import type { Profile } from "./profiles.ts";
 import { feed, type SimNode } from "./sim_node.ts";
+import { checkSettlements, startSettlement } from "./settlements.ts";
 import { simDeadlineMs } from "./sim_settings.ts";
 import { type Counts, createWorld, upNodes, type World } from "./world.ts";
 
@@ -80,6 +81,7 @@ export function run({ seed, profile, mutants, settings, trace }: RunOptions): Ru
 function judge(world: World): void {
   for (const [key, history] of world.history) {
     world.violations.push(...checkKey(key, history));
+    world.violations.push(...checkSettlements(key, history, world.settlements));
   }
 }
 
@@ -90,6 +92,7 @@ function torment(world: World): void {
   const until = queue.now + profile.lengthMs;
   startClients(world, until);
   startLister(world, until);
+  world.settlements = startSettlement(world, until);
   startNemesis(world, until);
   while (queue.runNext(until));
 }

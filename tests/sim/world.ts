@@ -16,7 +16,7 @@ import type { Ballot, Value } from "../../shared/record/value.ts";
 import type { Mutants } from "../../shared/ring/mutant.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
 import { createEventQueue } from "./event_queue.ts";
-import { type History, historyOf, versionText } from "./history.ts";
+import { type History, historyOf, type Settlement, versionText } from "./history.ts";
 import type { Profile } from "./profiles.ts";
 import { createSimNetwork, type SimNetwork } from "./sim_network.ts";
 import { crashNode, createSimNode, feed, type NodeWorld, type SimNode } from "./sim_node.ts";
@@ -49,6 +49,8 @@ export interface Counts {
   jumps: number;
   drops: number;
   listed: number;
+  /** Promises that all of before is settled, one a key. */
+  settled: number;
 }
 
 /** A message on its way. */
@@ -67,6 +69,8 @@ export interface World extends NodeWorld {
   readonly nodes: Map<NodeId, SimNode>;
   readonly history: History;
   readonly violations: string[];
+  /** What was called settled on the way: see settlements.ts. */
+  settlements: readonly Settlement[];
   readonly counts: Counts;
   /** Content of the roster of each epoch of each lineage, as first adopted by anyone. */
   readonly rosters: Map<string, string>;
@@ -107,6 +111,7 @@ export function createWorld(options: WorldOptions): World {
     nodes: new Map(),
     history: new Map(),
     violations: [],
+    settlements: [],
     rosters: new Map(),
     accepts: new Map(),
     results: new Map(),
@@ -129,6 +134,7 @@ export function createWorld(options: WorldOptions): World {
       jumps: 0,
       drops: 0,
       listed: 0,
+      settled: 0,
     },
     observe: (node, output) => observe(world, node, output),
     emit: (node, output) => emit(world, node, output),
@@ -247,6 +253,7 @@ function noteAccept(world: World, { lineage, key, ballot, value }: Accept): void
     deleted: value.deleted,
     body: bodyText(value),
     operation: value.stamp[1],
+    at: world.queue.now,
   });
 }
 
