@@ -42,6 +42,8 @@ Deno.test({
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 6"><circle r="3"/></svg>';
       await put(base, longName, new TextEncoder().encode(picture));
       await put(base, "sound/long.wav", wave(soundBytes));
+      await put(base, "deleted/before.txt", new TextEncoder().encode("gone"));
+      await fetch(`${base}/api/files/deleted/before.txt`, { method: "DELETE" });
       await withBrowser(async (browser) => {
         const steps: Record<string, (browser: Browser, base: string) => Promise<void>> = {
           "the overview says how the pool is and follows it": overview,

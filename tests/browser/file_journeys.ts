@@ -93,7 +93,7 @@ export async function sheets(browser: Browser, base: string): Promise<void> {
     assert.equal((await fetch(`${base}/api/files/moved/renamed.txt`)).status, 404);
     await shoot(page, "journey-deleted");
     await page.getByRole("link", { name: "All deleted lately" }).click();
-    await seen(page, "the deleted", "h1", /1 deleted file can be brought back/);
+    await seen(page, "the deleted", "h1", /2 deleted files can be brought back/);
     assert.deepEqual(await faults(page), [], "what was deleted");
     await page.getByRole("button", { name: "Undelete moved/renamed.txt" }).click();
     await seen(page, "the file again", "h1", /^renamed\.txt (is safe|can be read)/);

@@ -61,7 +61,7 @@ export function DeletedPart({ view }: { readonly view: DeletedView }) {
         </div>
       </div>
       <div class="wrap" role="region" aria-label="Deleted files" tabindex={0}>
-        <table class="table table-stack">
+        <table class="table table-stack table-act">
           <thead>
             <tr>
               <th>Name</th>

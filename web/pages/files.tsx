@@ -8,7 +8,7 @@ import { formatSize } from "../../shared/base/units.ts";
 import { fileHref } from "./event_list.tsx";
 import { Frame, type FrameView, Live } from "./frame.tsx";
 import { UndeleteButton } from "./deleted.tsx";
-import { Ago, Command, Picture } from "./picture.tsx";
+import { Ago, Command, Glyph, Picture } from "./picture.tsx";
 import type { DeletedRow, FileRow } from "./pool_view.ts";
 import { cliCommand, counted } from "./words.ts";
 
@@ -222,12 +222,15 @@ function JustDeleted({ view }: { readonly view: FilesView }) {
   const [last] = view.deleted;
   if (last === undefined || view.now - last.deletedAt > undoMs) return null;
   return (
-    <div class="notice">
+    <div class="notice notice-first">
+      <Glyph sign="leaving" tone="off" />
       <p>
         <b>{last.name} was deleted</b> <Ago at={last.deletedAt} now={view.now} />.
       </p>
-      <UndeleteButton file={last} />
-      <a class="btn btn-bare" href="/ui/deleted">All deleted lately</a>
+      <div class="acts">
+        <a class="btn btn-bare" href="/ui/deleted">All deleted lately</a>
+        <UndeleteButton file={last} />
+      </div>
     </div>
   );
 }
