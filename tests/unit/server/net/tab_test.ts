@@ -78,7 +78,10 @@ async function makeNode(
   const { server, port } = await listenHttp();
   ends.push(() => (server.closeAllConnections(), server.close()));
   const upgrade = { server, allows: () => true };
-  const { host } = await make({ secrets: ["s"], upgrade, ...hostOptions });
+  const { host } = await make({
+    ...{ secrets: ["s"], upgrade, admissionDeadlineMs: 10_000 },
+    ...hostOptions,
+  });
   const store = createMemoryStore({ capacityBytes: 256 * MiB, now: Date.now });
   const tabs = new TabBlocks({
     exchange: {
