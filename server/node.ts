@@ -205,7 +205,7 @@ async function startLoops(parts: NodeParts): Promise<void> {
   engines.repair.start();
   parts.sweeping.records = startRecordSweep({
     ...{ database, catalog, workers },
-    ready: () => view.ready().ready,
+    ready: () => view.ready().ready && !agreement.stuck(),
     settledIn: () => settledIn(agreement.status()),
     flushed: () => agreement.flushed(),
     read: (key, options) => records.read(key, options),

@@ -3,7 +3,7 @@
 
 import { messageOf, SkyringError } from "../shared/base/errors.ts";
 import { recordMessageBytesMax, tombstoneAgeMs } from "../shared/base/limits.ts";
-import type { Cid, NodeId } from "../shared/base/ids.ts";
+import type { Cid } from "../shared/base/ids.ts";
 import type { Prng } from "../shared/base/prng.ts";
 import type { BlockStore } from "../shared/block/block_store.ts";
 import type { Config } from "./config.ts";
@@ -142,7 +142,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   const pool = createPool({
     ...{ ...ports, records, catalog },
     freshCatalog: createFreshness({
-      peers: () => membersOf(network),
+      peers: () => network.netmap.alive().filter((id) => id !== self),
       compareWith: (peer, signal) => sync.compareWith(peer, signal),
     }),
     nodeName: options.seat.name,
@@ -173,15 +173,10 @@ function makeSync(options: NodeEnginesOptions, catalog: Catalog): CatalogSync {
       },
       handle: (hear) => host.gossip.subscribe("catalog", (bytes, from) => hear(from, bytes)),
     },
-    peers: () => membersOf(options.network),
+    peers: () => host.connected().filter((id) => netmap.isUsable(id)),
     lineage: () => netmap.roster()?.lineage,
     alone: () => isAlone(options.network),
   });
-}
-
-/** Other members that are connected and believed alive. */
-function membersOf({ host, netmap }: NodeNetwork): readonly NodeId[] {
-  return host.connected().filter((id) => netmap.isUsable(id));
 }
 
 function isAlone({ netmap }: NodeNetwork): boolean {

@@ -64,7 +64,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
 class Fifo implements Outbox {
   readonly #options: OutboxOptions;
-  readonly #releasing: { readonly output: Released; readonly after: number }[] = [];
+  #releasing: { readonly output: Released; readonly after: number }[] = [];
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #underWay = false;
@@ -84,9 +84,14 @@ class Fifo implements Outbox {
     for (const output of outputs) {
       if (this.#broken) return;
       if (output.kind === "persist") this.#persist(output.writes);
-      else this.#releasing.push({ output, after: this.#written });
+      else if (this.#mayWait(output)) this.#releasing.push({ output, after: this.#written });
     }
     this.#release();
+  }
+
+  /** A full disk may stay full for hours: messages are lost then, as a cut would lose them (M2). */
+  #mayWait(output: Released): boolean {
+    return !this.#stuck || output.kind !== "send";
   }
 
   full(): boolean {
@@ -158,6 +163,7 @@ class Fifo implements Outbox {
     const code = thrown instanceof SkyringError ? thrown.code : undefined;
     if (code === "metadata_full") {
       this.#stuck = true;
+      this.#releasing = this.#releasing.filter(({ output }) => this.#mayWait(output));
       if (this.#ending) this.#broken = true;
       else this.#options.noRoom();
     }

@@ -11,7 +11,7 @@ import type { NodeId } from "../../shared/base/ids.ts";
 import { freshCatalogMs } from "../../shared/base/limits.ts";
 
 export interface FreshnessOptions {
-  /** Other members that are connected and believed alive. */
+  /** Other members that are believed alive, whether there is a connection or not. */
   readonly peers: () => readonly NodeId[];
   /** One whole comparison. @throws when the peer does not answer */
   readonly compareWith: (peer: NodeId, signal: AbortSignal) => Promise<unknown>;
@@ -23,7 +23,7 @@ export interface FreshnessOptions {
  * behind another round. @throws never
  */
 export function createFreshness(options: FreshnessOptions): () => Promise<boolean> {
-  let running: Promise<unknown> = Promise.resolve();
+  let running = Promise.resolve(true);
   let next: Promise<boolean> | undefined;
 
   async function round(): Promise<boolean> {
@@ -35,9 +35,8 @@ export function createFreshness(options: FreshnessOptions): () => Promise<boolea
   return () => {
     next ??= running.then(() => {
       next = undefined;
-      const begun = round();
-      running = begun;
-      return begun;
+      running = round().catch(() => false);
+      return running;
     });
     return next;
   };

@@ -19,6 +19,7 @@ import type { Database } from "../disk/database.ts";
 import { loadLane } from "../disk/roster_table.ts";
 import { readRegisterPage, type RegisterCursor, type RegisterHead } from "../disk/register_rows.ts";
 import type { Catalog } from "./catalog.ts";
+import { orAborted } from "./until_aborted.ts";
 import type { StepReport, Workers } from "./workers.ts";
 
 export interface RecordSweepOptions {
@@ -84,7 +85,7 @@ export function startRecordSweep(options: RecordSweepOptions): RecordSweep {
     if (!options.ready()) return { more: false, progress: "waiting for a quorum" };
     if (state.ended !== undefined) await endQuiet(state.ended);
     if (now() < state.restUntil) return { more: false, progress: progress() };
-    const pass = state.pass ??= await beginPass(options, now());
+    const pass = state.pass ??= await beginPass(options, { beganAt: now(), signal });
     const { rows, next } = readRegisterPage(database, {
       lane: loadLane(database),
       after: pass.after,
@@ -123,9 +124,12 @@ interface Pass {
   readonly epoch: number | undefined;
 }
 
-async function beginPass(options: RecordSweepOptions, beganAt: number): Promise<Pass> {
+async function beginPass(
+  options: RecordSweepOptions,
+  { beganAt, signal }: { readonly beganAt: number; readonly signal: AbortSignal },
+): Promise<Pass> {
   const { cleared } = options.catalog;
-  await options.flushed();
+  await orAborted(options.flushed(), signal);
   return { after: undefined, open: new Map(), beganAt, cleared, epoch: options.settledIn() };
 }
 

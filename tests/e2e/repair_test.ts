@@ -123,10 +123,13 @@ Deno.test("a pool of five heals the death of two, and of a disk", async () => {
     for (const node of [a, b, c]) await assertReads(node, stored);
 
     const fetchedBefore = await Promise.all([a, b, c].map(restored));
-    await Promise.all([d.start(), e.start()]);
+    const heldAtStart = await Promise.all([d, e].map(async (node) => {
+      await node.start();
+      return await held(node);
+    }));
     // Nothing was lost, so nothing can be fetched twice. Whoever is back first owns what the
     // other will own in a moment, and may fetch of that until the other is back.
-    assert.deepEqual(await Promise.all([d, e].map(held)), heldBefore);
+    for (const [at, count] of heldAtStart.entries()) assert.ok(count >= (heldBefore[at] ?? 0));
     await membersAre(a, 5);
     for (const node of pool.nodes) await untilFilled(node);
     const all = await held(a); // the three have every block

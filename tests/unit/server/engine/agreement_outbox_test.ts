@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { SkyringError } from "../../../../shared/base/errors.ts";
+import { asNodeId } from "../../../../shared/base/ids.ts";
 import type { AgreementOutput } from "../../../../shared/record/agreement_port.ts";
 import { createOutbox } from "../../../../server/engine/agreement_outbox.ts";
 
@@ -34,7 +35,7 @@ function outbox() {
         }),
     },
     table: { show: (_, transaction) => void shown.push(transaction), settled: () => {} },
-    release: (output) => void (output.kind === "result" && left.push(output.id)),
+    release: (output) => void left.push(output.kind === "result" ? output.id : -1),
     noRoom: () => void full.push(writes.length),
     failed: (error) => void failures.push(error),
   });
@@ -122,6 +123,20 @@ Deno.test("createOutbox() waits for room on a full disk, says nothing meanwhile,
   assert.ok(!box.stuck());
   assert.deepEqual(left, [1, 2]);
   assert.deepEqual(failures, []);
+});
+
+Deno.test("createOutbox() keeps no messages while the disk is full, and sends none of then later", async () => {
+  const { outbox: box, write, writes, left } = outbox();
+  const message = { kind: "send", to: asNodeId("12D3KooWTestNodeA"), message: {} };
+  const send = message as unknown as AgreementOutput;
+  box.put([persist, result(1), send]);
+  write(0).reject(noRoom);
+  await turn();
+  for (let sent = 0; sent < 1_000; sent++) box.put([send]);
+  while (writes.length < 2) await turn();
+  write(1).resolve();
+  await box.flushed();
+  assert.deepEqual(left, [1], "the result of then, and no message");
 });
 
 Deno.test("createOutbox() ends without room: what was never said is dropped", async () => {
