@@ -291,10 +291,18 @@ async function outlives(browser: Browser, pool: NodePool, digest: string): Promi
   await fresh.start();
   await pool.formed();
   await withPage(browser, {}, async ({ page }) => {
+    const path = keptName.split("/").map(encodeURIComponent).join("/");
     await page.goto(`${fresh.url}/ui/tab?keep=${encodeURIComponent(keptName)}`);
+    await seen(page, "h1", /This tab can seed/);
+    assert.equal(
+      await page.locator("#tab-name").inputValue(),
+      keptName,
+      "nothing starts by a link",
+    );
+    await page.goto(`${fresh.url}/ui/file?name=${encodeURIComponent(keptName)}`);
+    await page.getByRole("link", { name: "Keep in this tab" }).click();
     await seen(page, "#tab-files", new RegExp(`${keptName}.*(\\d+) of \\1`, "s"), 60_000);
     for (const node of pool.nodes) if (node !== fresh) await node.kill();
-    const path = keptName.split("/").map(encodeURIComponent).join("/");
     const answer = await fetch(`${fresh.url}/api/files/${path}`, {
       signal: AbortSignal.timeout(60_000),
     });

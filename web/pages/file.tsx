@@ -33,6 +33,7 @@ export function FilePage({ view, frame }: { readonly view: FileView; readonly fr
           <div class="facts">
             {view.canShare && <ShareBox file={file} share={view.share} nodes={view.nodes.size} />}
             <About view={view} />
+            {frame.pages.includes("tab") && <KeepInTab name={file.name} />}
           </div>
         </div>
         {file.blocks > 1 && <DagPart view={view} />}
@@ -40,6 +41,20 @@ export function FilePage({ view, frame }: { readonly view: FileView; readonly fr
       </main>
       <FileSheets file={file} nodes={view.nodes.size} />
     </Frame>
+  );
+}
+
+function KeepInTab({ name }: { readonly name: string }) {
+  return (
+    <section class="fact">
+      <h2>In this browser</h2>
+      <p>
+        A tab can keep all its blocks, and give them to the nodes.
+      </p>
+      <p>
+        <a class="btn" href={`/ui/tab?keep=${encodeURIComponent(name)}`}>Keep in this tab</a>
+      </p>
+    </section>
   );
 }
 

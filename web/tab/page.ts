@@ -45,11 +45,19 @@ function open(main: HTMLElement): void {
   wireFiles(order);
   const wanted = new URL(location.href).searchParams.get("keep");
   if (wanted !== null && wanted !== "") {
-    order({ t: "start" });
-    order({ t: "keep", name: wanted.normalize("NFC") });
+    // Only a page of this node may start it: a link from elsewhere just fills in the name.
+    if (cameFromHere()) {
+      order({ t: "start" });
+      order({ t: "keep", name: wanted.normalize("NFC") });
+    } else input("tab-name").value = wanted;
     // Done once: a reload must not bring back a file that was let go.
     history.replaceState(null, "", location.pathname);
   }
+}
+
+function cameFromHere(): boolean {
+  const from = document.referrer;
+  return URL.canParse(from) && new URL(from).origin === location.origin;
 }
 
 function wireButtons(
