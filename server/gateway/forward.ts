@@ -109,8 +109,8 @@ function askNode(passage: Passage, node: KnownNode): Promise<UpstreamAnswer> {
     body,
     until: {
       headers: passage.safe ? "quiet" : "gone",
-      // What can go on elsewhere at the same byte does so soon; events and the like cannot.
-      bytes: passage.safe && spreadPath.test(url.pathname) ? "quiet" : "gone",
+      // What can go on elsewhere at the same byte does so soon; all else cannot.
+      bytes: (answer) => pinnedBy(passage, answer) === undefined ? "gone" : "quiet",
     },
     signal: request.signal,
   });
@@ -171,7 +171,7 @@ function respond(
   passage: Passage,
   from: { readonly node: KnownNode; readonly answer: UpstreamAnswer; readonly leave: () => void },
 ): Response {
-  const { request, url } = passage;
+  const { request } = passage;
   const { answer, node, leave } = from;
   const headers = answerHeaders(answer.headers, portsOf(passage, node));
   const { status } = answer;
@@ -180,11 +180,15 @@ function respond(
     leave();
     return new Response(null, { status, headers });
   }
-  const pin = request.method === "GET" ? pinOf(url, answer) : undefined;
+  const pin = pinnedBy(passage, answer);
   const bytes = pin === undefined
     ? bytesOf(answer.message)
     : resumed(passage, { answer, node, pin });
   return new Response(streamOf(whileOccupied(bytes, leave)), { status, headers });
+}
+
+function pinnedBy({ request, url }: Passage, answer: UpstreamAnswer): Pin | undefined {
+  return request.method === "GET" ? pinOf(url, answer) : undefined;
 }
 
 async function* whileOccupied(
@@ -243,7 +247,7 @@ async function askRest(
       path: pin.path,
       headers: { ...Object.fromEntries(credentials), ...restHeaders(pin, at) },
       body: { kind: "none" },
-      until: { headers: "quiet", bytes: "quiet" },
+      until: { headers: "quiet", bytes: () => "quiet" },
       signal: passage.request.signal,
     });
     if (isRest(answer, pin, at)) return answer;

@@ -23,7 +23,10 @@ export interface UpstreamRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: UpstreamBody;
   /** How long it is waited for: a read that another node can do moves on sooner. */
-  readonly until: { readonly headers: "quiet" | "gone"; readonly bytes: "quiet" | "gone" };
+  readonly until: {
+    readonly headers: "quiet" | "gone";
+    readonly bytes: (answer: UpstreamAnswer) => "quiet" | "gone";
+  };
   readonly signal: AbortSignal;
 }
 
@@ -63,7 +66,6 @@ export function ask(node: KnownNode, options: UpstreamRequest): Promise<Upstream
   });
   const progress: { broken: Broken } = { broken: "not_reached" };
   const signal = AbortSignal.any([options.signal, node[options.until.headers]]);
-  const following = AbortSignal.any([options.signal, node[options.until.bytes]]);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => {
       finish();
@@ -78,8 +80,11 @@ export function ask(node: KnownNode, options: UpstreamRequest): Promise<Upstream
     signal.addEventListener("abort", abort);
     request.on("response", (message: IncomingMessage) => {
       finish();
-      follow(message, request, following);
-      resolve({ status: message.statusCode ?? 502, headers: headersOf(message), message });
+      const status = message.statusCode ?? 502;
+      const answer = { status, headers: headersOf(message), message };
+      const until = node[options.until.bytes(answer)];
+      follow(message, request, AbortSignal.any([options.signal, until]));
+      resolve(answer);
     });
     sendBody(request, { body, progress }).catch(fail);
   });
