@@ -18,7 +18,7 @@ Deno.test("createTransferShares() gives one all, and divides among many", () => 
   assert.throws(() => other.windowBytes(), /has ended/);
 });
 
-Deno.test("createTransferShares() never gives out more than the node's bytes, or the least to each", () =>
+Deno.test("createTransferShares() never gives out more than it has, or the least to each", () =>
   fc.assert(fc.property(fc.array(fc.boolean(), { maxLength: 80 }), (steps) => {
     const shares = createTransferShares();
     const open: TransferShare[] = [];
