@@ -39,7 +39,7 @@ async function lose(upkeep: UpkeepPool): Promise<Map<Cid, Uint8Array>> {
 Deno.test("Repair takes from tabs what no member has, and every owner has it again", () =>
   inVirtualTime(async (clock) => {
     const { blocks, extra } = tabsOf();
-    const upkeep = createUpkeepPool(clock, 5, extra);
+    const upkeep = createUpkeepPool(clock, 5, { extra });
     await upkeep.push("a", testBytes(3 * MiB));
     await upkeep.runAll("references", "repair");
     for (const [cid, bytes] of await lose(upkeep)) blocks.set(cid, bytes);
@@ -56,7 +56,7 @@ Deno.test("Repair takes from tabs what no member has, and every owner has it aga
 Deno.test("Repair asks tabs for lost blocks now and then, and at once when it is told to", () =>
   inVirtualTime(async (clock) => {
     const { blocks, asked, extra } = tabsOf();
-    const upkeep = createUpkeepPool(clock, 1, extra);
+    const upkeep = createUpkeepPool(clock, 1, { extra });
     await upkeep.push("a", testBytes(MiB), { replicas: 1 });
     await upkeep.runAll("references", "repair");
     const lost = await lose(upkeep);

@@ -62,7 +62,11 @@ const GiB = 1024 ** 3;
 const lineage = asLineage("a".repeat(64));
 
 /** `nodes` nodes, all of them members; `extra` is what their tabs have. */
-export function createUpkeepPool(base: Clock, nodes = 5, extra?: ExtraCopies): UpkeepPool {
+export function createUpkeepPool(
+  base: Clock,
+  nodes = 5,
+  { extra }: { readonly extra?: ExtraCopies } = {},
+): UpkeepPool {
   let jumped = 0;
   const clock: Clock = {
     now: () => base.now() + jumped,
