@@ -317,13 +317,16 @@ class AdmissionDriver implements Admission {
 
   #conclude(connection: Connection, outcome: ExchangeOutcome): void {
     if (outcome.ok) {
-      const { bootId: boot, starts } = outcome;
-      if (starts !== undefined) this.#options.marks?.note(peerOf(connection), { boot, starts });
-      return this.#settle(connection, {
-        kind: "admitted",
-        role: outcome.role,
-        bootId: outcome.bootId,
-      });
+      const { role, bootId, starts } = outcome;
+      const peer = peerOf(connection);
+      // Asked again: others may have been let in since this one was welcomed.
+      const isInbound = connection.direction === "inbound";
+      const refusal = isInbound ? this.#refusalOf(peer, role) : undefined;
+      if (refusal !== undefined) return this.#turnAway(connection, { reason: refusal, by: "us" });
+      if (role === "member" && starts !== undefined) {
+        this.#options.marks?.note(peer, { boot: bootId, starts });
+      }
+      return this.#settle(connection, { kind: "admitted", role, bootId });
     }
     const { reason, by, speaks } = outcome;
     // Only who knows the secret, or sits on this machine where there is none, is believed here.

@@ -82,12 +82,8 @@ export async function acceptExchange(
       judgeProofs(transcript, { ...context, macs: done.refused.macs, side: "dialler" }).ok;
     return ended(mail, done, proven);
   }
-  return {
-    ok: true,
-    role: hello.message.role,
-    bootId: hello.message.boot,
-    starts: hello.message.starts,
-  };
+  const { role, boot, starts: told } = hello.message;
+  return { ok: true, role, bootId: boot, starts: role === "member" ? told : undefined };
 }
 
 function judgeTab(ticket: Ticket | undefined, context: AcceptContext): Judged {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { generateKeyPair } from "@libp2p/crypto/keys";
-import type { Connection } from "@libp2p/interface";
+import type { Connection, PrivateKey } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { SkyringError } from "../../../../shared/base/errors.ts";
 import { asNodeId } from "../../../../shared/base/ids.ts";
+import { tabConnectionsMax } from "../../../../shared/base/tab_limits.ts";
 import {
   type AdmissionMessage,
   admissionProtocol,
@@ -164,9 +165,11 @@ async function converse(
     send: (message: AdmissionMessage) => void;
     next: () => Promise<AdmissionMessage>;
     ids: { dialler: string; acceptor: string };
+    connection: Connection;
   }) => Promise<void>,
+  privateKey?: PrivateKey,
 ): Promise<void> {
-  const peer = await makeRawPeer();
+  const peer = await makeRawPeer(privateKey);
   try {
     const connection = await rawDial(peer, address);
     const stream = await connection.newStream(admissionProtocol("test"));
@@ -185,6 +188,7 @@ async function converse(
         return message;
       },
       ids: { dialler: peer.peerId.toString(), acceptor: connection.remotePeer.toString() },
+      connection,
     });
   } finally {
     await peer.stop();
@@ -296,23 +300,56 @@ Deno.test("garbage on the admission stream is refused and the connection closed"
 
 Deno.test("a tab is admitted by its ticket as tab, and by no other ticket", () =>
   withHosts(async (make) => {
-    const node = await make({ secrets: ["s"] });
+    const noted: unknown[] = [];
+    const marks = { last: () => undefined, note: (...of: unknown[]) => void noted.push(of) };
+    const node = await make({ secrets: ["s"], marks });
     await node.host.start();
     const privateKey = await generateKeyPair("Ed25519");
-    const { peerIdFromPrivateKey } = await import("@libp2p/peer-id");
     const ticket = node.host.issueTicket(peerIdFromPrivateKey(privateKey).toString());
-    const tab = await make({ privateKey, ticket, listen: [] });
+    const tab = await make({ privateKey, ticket, listen: [], starts: 7 });
     await tab.host.start();
     assert.equal(await outcomeOf(tab.host, node.host), "admitted");
     const isTab = () => node.host.peers().map((peer) => peer.role).join() === "tab";
     await until(isTab, { what: "the node takes it for a tab" });
     assert.deepEqual(node.host.connected(), []);
+    assert.deepEqual(noted, [], "starts are kept of members only");
     const thief = await make({ ticket, listen: [] });
     await thief.host.start();
     assert.equal(await outcomeOf(thief.host, node.host), "bad_ticket");
     const late = await make({ secrets: ["s"], now: () => Date.now() + 25 * 3_600_000 });
     await late.host.start();
     assert.equal(await outcomeOf(tab.host, late.host), "expired_ticket");
+  }));
+
+Deno.test("tabs welcomed together are let in up to the limit, the others turned away", () =>
+  withHosts(async (make) => {
+    const { host } = await make({ secrets: ["s"], admissionDeadlineMs: 20_000 });
+    await host.start();
+    const privateKey = await generateKeyPair("Ed25519");
+    const ticket = host.issueTicket(peerIdFromPrivateKey(privateKey).toString());
+    const count = tabConnectionsMax + 1;
+    const allWelcome = Promise.withResolvers<void>();
+    let welcome = 0;
+    const open: Connection[] = [];
+    const tab = () =>
+      converse(addressOf(host), async ({ send, next, connection }) => {
+        const nonce = new Uint8Array(32).fill(7);
+        send({ t: "hello", nonce, boot: "0".repeat(16), role: "tab", ticket });
+        assert.equal((await next()).t, "challenge");
+        send({ t: "proof", macs: [] });
+        assert.equal((await next()).t, "welcome");
+        open.push(connection);
+        if (++welcome === count) allWelcome.resolve();
+        await allWelcome.promise;
+        send({ t: "done" });
+        const left = () => open.filter(({ status }) => status === "open").length;
+        await until(() => left() === tabConnectionsMax, { what: "one is turned away" });
+        await until(() => host.refusals().get("too_many_connections") === 1, { what: "counted" });
+        if (--welcome === 0) allOver.resolve();
+        await allOver.promise;
+      }, privateKey);
+    const allOver = Promise.withResolvers<void>();
+    await Promise.all(Array.from({ length: count }, tab));
   }));
 
 Deno.test("a copied identity is refused while the first is alive, and both learn of it", () =>

@@ -1,6 +1,6 @@
 // A libp2p peer without Skyring's manners: it opens any protocol and sends any bytes.
 
-import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import type { Connection, Libp2p, PrivateKey, Stream } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
@@ -9,8 +9,9 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 
 /** A plain libp2p node that listens on nothing. The caller stops it. */
-export async function makeRawPeer(): Promise<Libp2p> {
+export async function makeRawPeer(privateKey?: PrivateKey): Promise<Libp2p> {
   return await createLibp2p({
+    ...(privateKey === undefined ? {} : { privateKey }),
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
