@@ -86,7 +86,6 @@ async function obey(session: Session, command: LineCommand): Promise<After> {
   if (command.kind === "file_pull") return await pull(session, command.name);
   if (command.kind === "file_list") return await list(session);
   if (command.kind === "refused") {
-    if (command.body === Infinity) return await refuse(session, command.reason, "end");
     await refuse(session, command.reason, "next");
     return await drain(session, command.body);
   }

@@ -20,7 +20,7 @@ export type LineCommand =
   | { [Kind in NamedKind]: { readonly kind: Kind; readonly name: string } }[NamedKind]
   | { readonly kind: "file_push"; readonly name: string; readonly size: number }
   | { readonly kind: "auth"; readonly token: string }
-  /** `body`: bytes that follow and belong to the refused command; Infinity for no end of them. */
+  /** `body`: bytes that follow and belong to the refused command. */
   | { readonly kind: "refused"; readonly reason: string; readonly body: number }
   | { readonly kind: "blank" }
   | { readonly kind: "foreign" };
@@ -140,8 +140,7 @@ function parsePush(rest: string): LineCommand {
   const size = Number(digits);
   if (size > fileBytesMax) {
     const given = shown(digits.replace(/^0+(?=\d)/, ""));
-    // Never read as commands: what follows may be somebody's bytes.
-    return refuse(`file size is too large (${given} > ${fileBytesMax})`, Infinity);
+    return refuse(`file size is too large (${given} > ${fileBytesMax})`);
   }
   return withName(name, { command, body: size }, (checked) => {
     return { kind: "file_push", name: checked, size };

@@ -125,17 +125,6 @@ Deno.test("a line session drains the body of a push that fails, and goes on", as
   }, { change });
 });
 
-Deno.test("a line push over any limit ends the connection: its body is never read as commands", () =>
-  withLine(async ({ talk, pool }) => {
-    assert.equal(
-      await talk("FILE PUSH 4 kept\nkept"),
-      "FILE 4 bytes split into 1 chunks and distributed\nOK\n",
-    );
-    const answer = await talk(`FILE PUSH ${2 ** 60} big\n`, "FILE DELETE kept\nNODE PING\n");
-    assert.match(answer, /^ERR file size is too large \(\d+ > \d+\)\n$/);
-    assert.ok(pool.files.has("kept"));
-  }));
-
 Deno.test("a line push whose body ends short stores nothing", async () => {
   await withLine(async ({ talk, pool }) => {
     assert.equal(await talk("FILE PUSH 10 f\nshort"), "ERR body ended 5 bytes short\n");
