@@ -117,7 +117,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   const ports = {
     ...{ self, ring: netmap, store, unchecked: blocks, exchange },
     clock: systemClock,
-    extra: createExtraCopies({ ring: netmap, exchange, tabs }),
+    extra: createExtraCopies({ ring: netmap, exchange, tabs, clock: systemClock }),
     shares: createTransferShares(),
   };
   const inner = new InnerBlocks({

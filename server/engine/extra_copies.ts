@@ -10,6 +10,7 @@ import { haveCidsMax } from "../../shared/base/limits.ts";
 import { tabHaveMs, tabWantMs } from "../../shared/base/tab_limits.ts";
 import type { TabCopies } from "../../web/peer/tab_copies.ts";
 import type { TabExchange } from "../net/block_driver.ts";
+import type { Clock } from "./clock.ts";
 import { type RingView, usableRemotes } from "./place.ts";
 import { untilAborted } from "./until_aborted.ts";
 
@@ -18,6 +19,7 @@ export interface ExtraCopiesPorts {
   readonly exchange: TabExchange;
   /** The tabs of this node. */
   readonly tabs: TabCopies;
+  readonly clock: Pick<Clock, "sleep">;
 }
 
 /** Where blocks may be that no member has. */
@@ -83,11 +85,24 @@ class Search implements ExtraSearch {
 
   async #fetch(source: NodeId, cid: Cid): Promise<Uint8Array | undefined> {
     const bytes = source === this.#ports.ring.self
-      ? await untilAborted(this.#ports.tabs.relay(cid, this.#signal), this.#signal)
+      ? await this.#relayHere(cid)
       : await this.#relay(source, cid);
     this.#helpers.delete(source);
     if (bytes !== undefined) this.#helpers.add(source);
     return bytes;
+  }
+
+  /** From this node's own tabs, which get no more time than those of others. */
+  async #relayHere(cid: Cid): Promise<Uint8Array | undefined> {
+    const { tabs, clock } = this.#ports;
+    const over = new AbortController();
+    const signal = AbortSignal.any([this.#signal, over.signal]);
+    const late = clock.sleep(relayMs, signal).then(() => undefined);
+    try {
+      return await Promise.race([tabs.relay(cid, signal), late]);
+    } finally {
+      over.abort();
+    }
   }
 
   async #relay(member: NodeId, cid: Cid): Promise<Uint8Array | undefined> {

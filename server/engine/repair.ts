@@ -62,6 +62,8 @@ const everyMs = 2_000;
 const wantTimeoutMs = 15_000;
 /** Asking every tab of every member is much for blocks that are lost, and stay so. */
 const rescueAgainMs = 60_000;
+/** Tabs may be silent, and what members have waits for the next window. */
+const rescueMs = 30_000;
 /** A pause until a busy source or the budget may have room again. */
 const pauseMs = 5;
 const longPauseMs = 250;
@@ -172,7 +174,9 @@ export class Repair {
       this.#inVainSince = clock.now();
       this.#inVain.clear();
     }
-    const search = extra?.search(signal);
+    const over = new AbortController();
+    const searching = AbortSignal.any([signal, over.signal]);
+    const search = extra?.search(searching);
     const waiting: WantedBlock[] = [];
     for (const block of orphans.toReversed()) {
       if (this.#inVain.has(block.cid)) this.#failed(block.cid, { lost: true });
@@ -182,10 +186,10 @@ export class Repair {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
         if (signal.aborted || !writable()) return;
         const others = waiting.slice(-haveCidsMax).map(({ cid }) => cid).reverse();
-        const bytes = await search?.get(next.cid, others);
+        const bytes = searching.aborted ? undefined : await search?.get(next.cid, others);
         if (signal.aborted || !this.#isMissing(next)) continue;
         if (bytes === undefined) {
-          this.#inVain.add(next.cid);
+          if (!searching.aborted) this.#inVain.add(next.cid);
           this.#failed(next.cid, { lost: true });
         } else {
           await this.#awaitBudget(bytes.length, signal);
@@ -193,7 +197,13 @@ export class Repair {
         }
       }
     };
-    await Promise.all(Array.from({ length: repairFetchesBusyMax }, lane));
+    const lanes = Promise.all(Array.from({ length: repairFetchesBusyMax }, lane));
+    void clock.sleep(rescueMs, searching).then(() => over.abort());
+    try {
+      await lanes;
+    } finally {
+      over.abort();
+    }
   }
 
   /** Whether the block is still to be fetched; one that came by a push is noted. */

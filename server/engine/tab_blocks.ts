@@ -14,6 +14,7 @@ import {
   tabHavesMax,
   tabOffencesMax,
   tabRestMs,
+  tabTriesMax,
   tabWantMs,
   tabWantsMax,
   tabWantsWaitingMax,
@@ -111,18 +112,26 @@ export class TabBlocks implements TabCopies {
 
   async relay(cid: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const tried = new Set<NodeId>();
+    let tries = 0;
     for (let round = 0; round < roundsMax; round++) {
+      const isGuess = round === 0 && !this.#isNamed(cid);
       const told = round === 0 ? this.#likely(cid) : (await this.#find([cid]))[0] ?? [];
       const sources = this.#inOrder(told).filter(({ id }) => !tried.has(id));
       if (round > 0 && sources.length === 0) return undefined;
       for (const tab of sources) {
-        if (signal.aborted) return undefined;
+        if (signal.aborted || tries === tabTriesMax) return undefined;
         tried.add(tab.id);
+        if (!isGuess) tries += 1;
         const bytes = await this.#take(tab, cid, signal);
         if (bytes !== undefined) return bytes;
       }
     }
     return undefined;
+  }
+
+  /** Whether some tab said lately that it holds the block. */
+  #isNamed(cid: Cid): boolean {
+    return this.#words.of(cid, this.#ports.clock.now()).length > 0;
   }
 
   /** Who said so lately; else who was of help lately. */

@@ -19,6 +19,8 @@ export const tabForgiveMs = 60_000;
 /** Blocks asked of one tab at once, and asks that wait for their turn at it. */
 export const tabWantsMax = 8;
 export const tabWantsWaitingMax = 256;
+/** Tabs asked for one block, of those that said to hold it: the next may be no better. */
+export const tabTriesMax = 3;
 /** Tabs asked at once who holds some blocks; and the time that a tab has to say so. */
 export const tabHavesMax = 32;
 export const tabHaveMs = 2_000;

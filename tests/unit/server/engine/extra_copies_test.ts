@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { Cid, NodeId } from "../../../../shared/base/ids.ts";
+import { tabWantMs } from "../../../../shared/base/tab_limits.ts";
 import { createExtraCopies, type ExtraCopies } from "../../../../server/engine/extra_copies.ts";
 import { linkContent } from "../../../../server/engine/link.ts";
 import { copiesMinimum } from "../../../../server/engine/place.ts";
@@ -36,6 +37,7 @@ function extraOf(pool: TestPool, at: number): { readonly extra: ExtraCopies; rea
   const self = pool.node(at).id;
   const extra = createExtraCopies({
     ring: pool.ports(at).ring,
+    clock: pool.ports(at).clock,
     tabs: {
       seek: (cids) => (tabs.seeks++, Promise.resolve(cids.map((cid) => held(self).has(cid)))),
       relay: (cid) => (tabs.relays++, Promise.resolve(held(self).get(cid))),
@@ -129,12 +131,36 @@ Deno.test("get() ends when its search does, though a member never answers", asyn
     const pool = createTestPool({ nodes: 3, clock });
     const stop = new AbortController();
     const search = createExtraCopies({
-      ring: pool.ports(0).ring,
+      ...{ ring: pool.ports(0).ring, clock },
       tabs: { seek: () => never, relay: () => never },
       exchange: { seek: () => never, relay: () => never },
     }).search(stop.signal);
     const got = search.get("c" as Cid, []);
     stop.abort();
     assert.equal(await got, undefined);
+  });
+});
+
+Deno.test("get() leaves this node's own tabs alone when they do not give the block in time", async () => {
+  const { promise: never } = Promise.withResolvers<never>();
+  await inVirtualTime(async (clock) => {
+    const pool = createTestPool({ nodes: 2, clock });
+    const bytes = testBytes(8);
+    let given: AbortSignal | undefined;
+    const search = createExtraCopies({
+      ...{ ring: pool.ports(0).ring, clock },
+      tabs: {
+        seek: (cids) => Promise.resolve(cids.map(() => true)),
+        relay: (_, signal) => (given = signal, never),
+      },
+      exchange: {
+        seek: (_, cids) => Promise.resolve({ ok: true, held: cids.map(() => true) }),
+        relay: () => Promise.resolve({ ok: true, bytes }),
+      },
+    }).search(new AbortController().signal);
+    const startedAt = clock.now();
+    assert.equal(await search.get("c" as Cid, []), bytes);
+    assert.equal(clock.now() - startedAt, 2 * tabWantMs);
+    assert.ok(given?.aborted, "nothing more is asked of them");
   });
 });

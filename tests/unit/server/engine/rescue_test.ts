@@ -80,3 +80,30 @@ Deno.test("Repair asks tabs for lost blocks now and then, and at once when it is
     await upkeep.runAll("repair");
     assert.equal(upkeep.at(0).service.view.missing, 0);
   }));
+
+Deno.test("Repair looks in silent tabs for a while only, and again in its next turn", () =>
+  inVirtualTime(async (clock) => {
+    const asked: Cid[] = [];
+    const extra: ExtraCopies = {
+      search: (signal) => ({
+        get: async (cid) => {
+          asked.push(cid);
+          await clock.sleep(600_000, signal);
+          return undefined;
+        },
+      }),
+    };
+    const upkeep = createUpkeepPool(clock, 1, { extra });
+    await upkeep.push("a", testBytes(3 * MiB), { replicas: 1 });
+    await upkeep.runAll("references", "repair");
+    const lost = await lose(upkeep);
+    const startedAt = clock.now();
+    await upkeep.runAll("repair");
+    assert.ok(clock.now() - startedAt < 32_000, `${clock.now() - startedAt} ms`);
+    const { length } = asked;
+    assert.ok(length > 0 && length < lost.size, "not all were reached");
+    assert.equal(upkeep.at(0).service.view.missing, lost.size);
+    upkeep.jump(11_000);
+    await upkeep.runAll("repair");
+    assert.ok(asked.length > length, "nothing counts as sought in vain");
+  }));

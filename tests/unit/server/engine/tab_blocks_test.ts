@@ -8,6 +8,7 @@ import {
   tabHavesMax,
   tabOffencesMax,
   tabRestMs,
+  tabTriesMax,
   tabWantsMax,
   tabWantsWaitingMax,
   tabWordMs,
@@ -138,6 +139,17 @@ Deno.test("a tab that sent wrong bytes is dropped at once, and the block comes f
   const { relay, dropped } = world({ liar: failing("bad_block"), honest: good([a]) });
   assert.ok(await relay(a));
   assert.deepEqual(dropped, ["liar it sent wrong bytes"]);
+});
+
+Deno.test("relay() asks few of the tabs that claim a block and do not give it", async () => {
+  const names = Array.from({ length: 10 }, (_, index) => `t${index}`);
+  const { relay, wants } = world(
+    Object.fromEntries(names.map((name) => [name, failing("timeout")])),
+  );
+  assert.equal(await relay(a), undefined);
+  assert.equal(wants.length, tabTriesMax);
+  assert.equal(await relay(b), undefined);
+  assert.equal(new Set(wants).size, 2 * tabTriesMax, "the silent ones are left alone");
 });
 
 Deno.test("a tab that does not say what it holds is left alone", async () => {
