@@ -141,7 +141,7 @@ Deno.test("get() ends when its search does, though a member never answers", asyn
   });
 });
 
-Deno.test("get() leaves this node's own tabs alone when they do not give the block in time", async () => {
+Deno.test("get() waits for this node's own tabs no longer than for others", async () => {
   const { promise: never } = Promise.withResolvers<never>();
   await inVirtualTime(async (clock) => {
     const pool = createTestPool({ nodes: 2, clock });
