@@ -11,6 +11,8 @@ import {
   tabAsksPerSecond,
   tabCreditBytes,
   tabReadBytesMax,
+  tabsAsksBurst,
+  tabsAsksPerSecond,
   tabStallMs,
 } from "../../shared/base/tab_limits.ts";
 import type { BlockStore } from "../../shared/block/block_store.ts";
@@ -85,6 +87,10 @@ class Exchange implements BlockDriver {
   readonly #servers = new Set<Link>();
   /** Connected tabs, and how fast each may ask: over all its streams. */
   readonly #tabs = new Map<NodeId, AskPace>();
+  readonly #allTabs = new AskPace({
+    ...{ perSecond: tabsAsksPerSecond, burst: tabsAsksBurst },
+    now: performance.now(),
+  });
   readonly #tabReads = new ByteBudget(tabReadBytesMax);
 
   constructor(options: BlockDriverOptions) {
@@ -208,7 +214,7 @@ class Exchange implements BlockDriver {
       store: this.#options.store,
       startHash: startNodeHash,
       pace: this.#paceOf(caller),
-      askPace: this.#tabs.get(caller.id),
+      askPace: this.#askPaceOf(caller),
       stallMs: caller.role === "member" ? undefined : tabStallMs,
       tabs: this.#options.tabs,
       onFault: (reason) => this.#options.onFault?.(caller.id, reason),
@@ -217,6 +223,13 @@ class Exchange implements BlockDriver {
       onClosed: () => this.#servers.delete(link),
     });
     this.#servers.add(link);
+  }
+
+  /** A tab pays out of its own pace and out of that of all tabs. */
+  #askPaceOf({ id }: Caller): Pick<AskPace, "take"> | undefined {
+    const own = this.#tabs.get(id);
+    if (own === undefined) return undefined;
+    return { take: (asks, now) => Math.max(own.take(asks, now), this.#allTabs.take(asks, now)) };
   }
 
   /** Members are served as they read, tabs out of one budget, a stranger at a fixed rate. */

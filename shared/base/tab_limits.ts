@@ -41,6 +41,9 @@ export const tabStallMs = 30_000;
 /** Blocks that one tab may ask about a second (wants and haves), and at once after a rest. */
 export const tabAsksPerSecond = 2_000;
 export const tabAsksBurst = 4_096;
+/** The same for all tabs of a node together: what they ask costs it a part of a core at most. */
+export const tabsAsksPerSecond = 20_000;
+export const tabsAsksBurst = 40_000;
 /** Streams that one peer may open a minute: honest ones open a few, and keep them. */
 export const peerStreamsPerMinuteMax = 600;
 /** Relays at once for one member, and seeks: they cost a question to every tab. */

@@ -68,7 +68,7 @@ export interface BlockServerOptions {
   /** Answers that the caller leaves unread for so long end the stream. */
   readonly stallMs?: number | undefined;
   /** How fast the caller may ask; as it likes when not given. */
-  readonly askPace?: AskPace | undefined;
+  readonly askPace?: Pick<AskPace, "take"> | undefined;
   /** The tabs of this node, for members; who has none refuses to seek and relay. */
   readonly tabs?: TabCopies | undefined;
   readonly onFailure: (error: unknown) => void;
@@ -100,8 +100,8 @@ class BlockServer {
   readonly #link: Link;
   readonly #mayStore: boolean;
   readonly #readsMax: number;
-  readonly #wants: Want[] = [];
-  readonly #cancelled = new Set<number>();
+  /** By id, in the order that they came. */
+  readonly #wants = new Map<number, Want>();
   readonly #relays: RelayQueue | undefined;
   readonly #releases = new Set<() => void>();
   #rest: ReturnType<typeof setTimeout> | undefined;
@@ -142,7 +142,7 @@ class BlockServer {
   }
 
   #close(): void {
-    this.#wants.length = 0;
+    this.#wants.clear();
     clearTimeout(this.#rest);
     this.#relays?.close();
     for (const release of this.#releases) release();
@@ -183,27 +183,23 @@ class BlockServer {
   #takeWant(id: number, payload: Uint8Array): boolean {
     const cid = decodeCid(payload);
     if (cid === undefined) return false;
-    this.#restAfter(1);
-    if (this.#wants.length >= exchangePendingMax) this.#say(blockFrame.busy, id);
-    else this.#wants.push({ id, cid });
+    if (this.#wants.size >= exchangePendingMax) this.#say(blockFrame.busy, id);
+    else this.#wants.set(id, { id, cid });
     this.#serveNext();
     return true;
   }
 
   #serveNext(): void {
-    while (this.#reading < this.#readsMax) {
-      const [want] = this.#wants;
-      if (want === undefined) return;
-      const bytes = this.#cancelled.delete(want.id)
-        ? undefined
-        : this.#options.store.sizeOf(want.cid);
+    for (const want of this.#wants.values()) {
+      if (this.#reading >= this.#readsMax) return;
+      const bytes = this.#options.store.sizeOf(want.cid);
       if (bytes === undefined) {
-        this.#wants.shift();
+        this.#wants.delete(want.id);
         this.#say(blockFrame.absent, want.id);
         continue;
       }
       if (bytes > this.#credit) return;
-      this.#wants.shift();
+      this.#wants.delete(want.id);
       this.#credit -= bytes;
       this.#reading += 1;
       void this.#serve(want, bytes);
@@ -258,7 +254,7 @@ class BlockServer {
   async #answerHave(id: number, payload: Uint8Array): Promise<void> {
     const have = decodeHave(payload);
     if (have === undefined) return this.#link.fail("malformed have");
-    this.#restAfter(have.cids.length);
+    this.#restAfter(Math.max(0, have.cids.length - 1));
     if (this.#asking >= readsPerPeerMax) return this.#say(blockFrame.busy, id);
     this.#asking += 1;
     try {
@@ -322,7 +318,7 @@ class BlockServer {
   }
 
   #takeCancel(id: number): boolean {
-    if (this.#wants.some((want) => want.id === id)) this.#cancelled.add(id);
+    if (this.#wants.delete(id)) this.#say(blockFrame.absent, id);
     this.#relays?.cancel(id);
     return true;
   }
@@ -344,6 +340,7 @@ class BlockServer {
   }
 
   #take({ header, head }: Arriving): boolean {
+    this.#restAfter(1);
     if (header.kind === blockFrame.want) return this.#takeWant(header.id, head);
     if (header.kind === blockFrame.credit) return this.#takeCredit(head);
     if (header.kind === blockFrame.cancel) return this.#takeCancel(header.id);
