@@ -3,7 +3,6 @@
 
 import { SkyringError } from "../../shared/base/errors.ts";
 import { replicasDefault } from "../../shared/base/limits.ts";
-import type { MovePlan } from "../../shared/job.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
 import {
   ClusterOrderPage,
@@ -44,22 +43,26 @@ async function viewOf(ui: Ui, request: Request, query: URLSearchParams): Promise
   const node = pool.nodes.find((each) => processOf(each, pool) === process) ?? null;
   return {
     ...{ order, process: order === "add" ? null : process, node, pool },
-    plan: parting.has(order) ? await planOf(ui.services, node) : null,
+    ...(parting.has(order) ? await planOf(ui.services, node) : { plan: null, unknown: null }),
     replicas: replicasDefault,
   };
 }
 
-/** The plan of a stop: what would be made again; null when the node cannot tell. */
-async function planOf(
-  { nodeActions }: Services,
-  node: NodeSnapshot | null,
-): Promise<MovePlan | null> {
-  if (nodeActions === undefined || node === null || node.state !== "alive") return null;
+type Told = Pick<ClusterOrderView, "plan" | "unknown">;
+
+/** The plan of a stop: what would be made again; or why it is not known. */
+async function planOf({ nodeActions }: Services, node: NodeSnapshot | null): Promise<Told> {
+  if (node === null) return untold("it is not in the roster");
+  if (node.state !== "alive") return untold("it does not answer");
+  if (nodeActions === undefined) return untold("this node is not ready");
   try {
     const ordered = await nodeActions.stop(node.id, { dryRun: true, force: false });
-    return ordered.kind === "plan" ? ordered.plan : null;
+    return ordered.kind === "plan" ? { plan: ordered.plan, unknown: null } : untold("no plan came");
   } catch (error) {
+    // A node that cannot tell may be why it is stopped: the page is there all the same.
     if (!(error instanceof SkyringError) || error.code === "internal") throw error;
-    return null; // it does not answer, which is why it is stopped
+    return untold(error.message);
   }
 }
+
+const untold = (unknown: string): Told => ({ plan: null, unknown });

@@ -22,6 +22,8 @@ export interface ClusterOrderView {
   readonly node: NodeSnapshot | null;
   /** What would be made again elsewhere if it stayed away. */
   readonly plan: MovePlan | null;
+  /** Why there is no plan, where there should be one. */
+  readonly unknown: string | null;
   readonly pool: PoolView;
   readonly replicas: number;
 }
@@ -135,6 +137,13 @@ export function ClusterOrderPage(
           </Notice>
         )}
         {order === "add" && <NowAndThen pool={pool} />}
+        {view.unknown !== null && (
+          <Notice sign="fetching" tone="wanted">
+            <p>
+              <b>What it would take is not known:</b> {view.unknown}. <a href="">Ask again</a>
+            </p>
+          </Notice>
+        )}
         {plan !== null && node !== null && (
           <Plan
             view={{ kind: "stop", node, ring: null, size: "", replicas: view.replicas }}
