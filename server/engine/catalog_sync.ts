@@ -182,6 +182,7 @@ export class CatalogSync {
     const { marks, all } = envelope.request;
     const missing = this.#options.catalog.missing(marks);
     if (missing.length > 0) {
+      // What failed is seen, and told, by the comparison that is made instead.
       this.#fetch(from, missing, undefined).catch(() => this.#suggest(from));
     } else if (!sameFingerprint(all, this.#options.catalog.fingerprint({ depth: 0, index: 0 }))) {
       this.#suggested = from; // compared with at the next turn, not at once: more is on its way
@@ -232,20 +233,33 @@ export class CatalogSync {
     await this.#noteAlone();
     await this.#discardStale();
     await catalog.dropOldTombstones();
-    const candidates = peers();
     const suggested = this.#suggested;
     this.#suggested = undefined;
-    const peer = suggested !== undefined && candidates.includes(suggested)
-      ? suggested
-      : prng.pick(candidates);
-    const of = this.#lineage();
-    if (peer === undefined || of === undefined) return { more: false, progress: "no peer" };
+    const order = prng.shuffle(peers());
+    order.sort((one, other) => Number(other === suggested) - Number(one === suggested));
     const { era } = catalog;
-    const took = await this.compareWith(peer, signal);
-    if (era !== catalog.era) return { more: true, progress: "emptied meanwhile" };
-    this.#synced = true;
-    await this.#options.database.write([putComparedAt(this.#options.now())]);
-    return { more: false, progress: `in step with ${peer.slice(-6)}, ${took} entries taken` };
+    for (const peer of order) {
+      const took = await this.#compareIfReady(peer, signal);
+      if (era !== catalog.era) return { more: true, progress: "emptied meanwhile" };
+      if (took === undefined) continue;
+      this.#synced = true;
+      await this.#options.database.write([putComparedAt(this.#options.now())]);
+      return { more: false, progress: `in step with ${peer.slice(-6)}, ${took} entries taken` };
+    }
+    return { more: false, progress: `waits: of ${order.length} peers none can compare yet` };
+  }
+
+  /**
+   * Members join a roster one after the other, and two lineages meet: a peer that does not know
+   * ours yet is no failure, another is asked. @returns entries taken, undefined when not ready
+   */
+  async #compareIfReady(peer: NodeId, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      return await this.compareWith(peer, signal);
+    } catch (error) {
+      if (error instanceof SkyringError && error.code === "not_ready") return undefined;
+      throw error;
+    }
   }
 
   /** A lone node has all there is: it is in step with itself. */
@@ -257,7 +271,8 @@ export class CatalogSync {
 
   /**
    * One whole comparison as the asker: what the peer has and we lack is taken when it resolves.
-   * @returns entries taken. @throws as Channel.request(); {SkyringError} bad_message, not_ready
+   * @returns entries taken. @throws as Channel.request(); {SkyringError} not_ready: one of the two
+   * does not know the other's lineage yet; bad_message: the peer breaks the protocol
    */
   async compareWith(peer: NodeId, signal: AbortSignal | undefined): Promise<number> {
     const { catalog } = this.#options;
@@ -341,7 +356,9 @@ export class CatalogSync {
   ): Promise<Extract<CatalogReply, { kind: Kind }>> {
     const lineage = this.#lineage();
     if (lineage === undefined) {
-      throw new SkyringError("not_ready", "Cannot compare catalogs: there is no roster yet");
+      throw new SkyringError("not_ready", "Cannot compare catalogs: there is no roster yet", {
+        retriable: true,
+      });
     }
     const { request, expect, signal } = question;
     const bytes = await this.#options.channel.request(
@@ -350,6 +367,8 @@ export class CatalogSync {
       { timeoutMs: requestTimeoutMs, ...(signal === undefined ? {} : { signal }) },
     );
     const reply = decodeCatalogReply(bytes);
+    // Only who sees another lineage than the one that was asked under may refuse.
+    if (reply?.kind === "refused" && reply.lineage !== lineage) throw notReady(peer, reply.lineage);
     if (reply?.kind !== expect) {
       throw new SkyringError("bad_message", `Cannot compare catalogs: ${peer} answered otherwise`, {
         data: { peer, asked: request.kind, answered: reply?.kind ?? "garbage" },
@@ -358,6 +377,14 @@ export class CatalogSync {
     }
     return reply as Extract<CatalogReply, { kind: Kind }>;
   }
+}
+
+function notReady(peer: NodeId, lineage: Lineage | null): SkyringError {
+  const state = lineage === null ? "has no roster yet" : "is of another lineage";
+  return new SkyringError("not_ready", `Cannot compare catalogs: ${peer} ${state}`, {
+    data: { peer, lineage: lineage ?? "none" },
+    retriable: true,
+  });
 }
 
 /** As many entries, from the first, as fit a page; at least one. */

@@ -2,7 +2,7 @@
 // catalog sync and its bench.
 
 import assert from "node:assert/strict";
-import { asLineage, asNodeId, type NodeId } from "../../../../shared/base/ids.ts";
+import { asLineage, asNodeId, type Lineage, type NodeId } from "../../../../shared/base/ids.ts";
 import { createPrng } from "../../../../shared/base/prng.ts";
 import type { CatalogEntry } from "../../../../shared/record/catalog_entry.ts";
 import { sameFingerprint } from "../../../../shared/record/fingerprint_tree.ts";
@@ -19,7 +19,8 @@ import { CatalogSync, type Gossip } from "../../../../server/engine/catalog_sync
 import { Workers } from "../../../../server/engine/workers.ts";
 import type { Channel, ChannelHandler } from "../../../../server/net/network.ts";
 
-const lineage = asLineage("cd".repeat(32));
+/** The lineage of nodes that are given none. */
+export const lineage = asLineage("cd".repeat(32));
 const all = { depth: 0, index: 0 };
 
 /** Connects the channels and gossip of several nodes, and counts what passes. */
@@ -66,22 +67,27 @@ export class Wire {
 export interface TestNode {
   readonly catalog: Catalog;
   readonly sync: CatalogSync;
+  readonly workers: Workers;
   comparedAt(): number;
   /** As if it had been compared with some other node just now. */
   markCompared(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Opens a node on a folder of its own; stop() asserts that no loop failed. */
+/** Opens a node on a folder of its own; stop() asserts that no loop failed but as expected. */
 export async function openNode(
   name: string,
-  { wire, peers, deaf = false, start = true, now = Date.now, isAlone = false }: {
+  { wire, peers, deaf = false, start = true, now = Date.now, isAlone = false, ...more }: {
     wire: Wire;
     peers: string[] | (() => string[]);
     deaf?: boolean;
     start?: boolean;
     now?: () => number;
     isAlone?: boolean;
+    /** Its roster's lineage at the moment; undefined before its first roster. */
+    lineageOf?: () => Lineage | undefined;
+    /** Takes the errors of loops that the test expects. */
+    onFailed?: (error: unknown) => void;
   },
 ): Promise<TestNode> {
   const folder = await Deno.makeTempDir();
@@ -96,7 +102,8 @@ export async function openNode(
     isComplete: () => true,
   });
   const failures: unknown[] = [];
-  const workers = new Workers((_, error) => failures.push(error));
+  const { onFailed = (error: unknown) => failures.push(error), lineageOf = () => lineage } = more;
+  const workers = new Workers((_, error) => onFailed(error));
   const self = asNodeId(name);
   const sync = new CatalogSync({
     catalog,
@@ -110,7 +117,7 @@ export async function openNode(
       (typeof peers === "function" ? peers() : peers).map(asNodeId).filter((peer) =>
         wire.handlers.has(peer)
       ),
-    lineage: () => lineage,
+    lineage: lineageOf,
     alone: () => isAlone,
   });
   if (start) await sync.start();
@@ -123,7 +130,7 @@ export async function openNode(
     assert.deepEqual(failures, []);
   };
   return {
-    ...{ catalog, sync, stop },
+    ...{ catalog, sync, workers, stop },
     comparedAt: () => readComparedAt(database) ?? 0,
     markCompared: () => database.write([putComparedAt(now())]),
   };

@@ -1,9 +1,13 @@
 // Catalogs of several nodes: merging, naming by gossip, comparing, and a newcomer's bulk read.
 
 import assert from "node:assert/strict";
-import { asNodeId } from "../../../../shared/base/ids.ts";
-import { decodeCatalogRequest } from "../../../../shared/wire/catalog_message.ts";
-import { entry, inStep, openNode, until, Wire } from "./catalog_nodes.ts";
+import { SkyringError } from "../../../../shared/base/errors.ts";
+import { asLineage, asNodeId, type Lineage } from "../../../../shared/base/ids.ts";
+import {
+  decodeCatalogRequest,
+  encodeCatalogReply,
+} from "../../../../shared/wire/catalog_message.ts";
+import { entry, inStep, lineage, openNode, until, Wire } from "./catalog_nodes.ts";
 
 Deno.test("Catalog merge() keeps the latest version whatever the order, and counts the living", async () => {
   const node = await openNode("a", { wire: new Wire(), peers: [], start: false });
@@ -62,6 +66,62 @@ Deno.test("two catalogs that both changed apart end the same, deletions included
   assert.equal(a.catalog.get({ kind: "file", name: "f9" }), undefined);
   assert.equal(a.catalog.count("file"), b.catalog.count("file"));
   await Promise.all([a.stop(), b.stop()]);
+});
+
+Deno.test("a step passes over peers that do not know the lineage yet, and fails none of them", async () => {
+  const wire = new Wire();
+  const roster: { lineage: Lineage | undefined } = { lineage: undefined };
+  const unready = { wire, peers: [], lineageOf: () => roster.lineage };
+  const b = await openNode("b", unready);
+  const c = await openNode("c", unready);
+  // Its stop() asserts that no step failed.
+  const a = await openNode("a", { wire, peers: ["b", "c"] });
+  try {
+    await b.catalog.merge([entry("of b", 1)]);
+    const waits = /^waits: of 2 peers none can compare yet$/;
+    await until(() => waits.test(a.workers.snapshot()[0]?.progress ?? ""), 5_000);
+    await assert.rejects(a.sync.compareWith(asNodeId("b"), undefined), {
+      code: "not_ready",
+      data: { peer: "b", lineage: "none" },
+    });
+    roster.lineage = asLineage("ef".repeat(32));
+    await assert.rejects(a.sync.compareWith(asNodeId("b"), undefined), {
+      code: "not_ready",
+      data: { peer: "b", lineage: roster.lineage },
+    });
+    assert.ok(!a.sync.synced, "none of them was a whole comparison");
+    // One that is ready is found behind those that are not, whichever comes first.
+    const d = await openNode("d", { wire, peers: [] });
+    await d.catalog.merge([entry("of d", 1)]);
+    const e = await openNode("e", { wire, peers: ["b", "c", "d"] });
+    await until(() => e.sync.synced, 4_000);
+    assert.equal(e.catalog.count("file"), 1);
+    await Promise.all([d.stop(), e.stop()]);
+  } finally {
+    await Promise.all([a.stop(), b.stop(), c.stop()]);
+  }
+});
+
+Deno.test("an answer that breaks the protocol fails the step, and is no peer that waits", async () => {
+  const answers = [
+    new Uint8Array([1, 2, 3]),
+    encodeCatalogReply({ kind: "entries", entries: [] }),
+    encodeCatalogReply({ kind: "refused", lineage }),
+  ];
+  for (const answer of answers) {
+    const wire = new Wire();
+    wire.handlers.set(asNodeId("b"), () => Promise.resolve(answer));
+    const failures: unknown[] = [];
+    const onFailed = (error: unknown) => failures.push(error);
+    const a = await openNode("a", { wire, peers: ["b"], onFailed });
+    try {
+      await until(() => failures.length > 0, 5_000);
+      assert.equal(failures[0] instanceof SkyringError && failures[0].code, "bad_message");
+      assert.ok(!a.sync.synced);
+    } finally {
+      await a.stop();
+    }
+  }
 });
 
 Deno.test("copies that missed comparisons for too long bring no deleted name back", async () => {
