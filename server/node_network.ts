@@ -68,7 +68,7 @@ export async function makeNetwork(options: NodeNetworkOptions): Promise<NodeNetw
     onBadMessage: (from, reason) => log.warn("agreement_bad_message", { from, reason }),
     onNoRoom: () => {
       if (!options.disk.blocks.use().full) log.warn("disk_full", { what: "votes wait for room" });
-      void options.disk.blocks.noteDiskFull();
+      options.disk.blocks.noteDiskFull().catch(fail);
     },
   });
   return { self, http, serve, host, swim, netmap, agreement };

@@ -8,6 +8,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SkyringError } from "../../shared/base/errors.ts";
+import { removeIfThere } from "../disk/durable_file.ts";
 import { holderOf, isHeld } from "../disk/folder_lock.ts";
 import { nodeRights } from "../permissions.ts";
 import {
@@ -89,7 +90,9 @@ export async function startCluster(
 ): Promise<Cluster> {
   const { plan } = options;
   for (const { folder } of plan.nodes) await requireFree(folder, "start cluster");
-  if (plan.wipe) { for (const { folder } of plan.nodes) await wipe(folder); }
+  for (const { folder } of plan.wipe ? plan.nodes : []) {
+    await removeIfThere(folder, { recursive: true });
+  }
   const slots = new Map<string, Slot>();
   const ended = Promise.withResolvers<void>();
   const guard = startProcessGuard((line) => options.say("cluster", line));
@@ -288,12 +291,4 @@ async function requireFree(folder: string, what: string): Promise<void> {
   const holder = await holderOf(folder);
   const who = holder ? `node ${holder.name} (pid ${holder.pid})` : "another process";
   throw new SkyringError("locked", `Cannot ${what}: ${who} has ${folder}`);
-}
-
-async function wipe(folder: string): Promise<void> {
-  try {
-    await Deno.remove(folder, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

@@ -11,6 +11,8 @@
 import { SkyringError } from "../../shared/base/errors.ts";
 import { quarantinedBlocksMax } from "../../shared/base/limits.ts";
 import type { Cid } from "../../shared/base/ids.ts";
+import { isNotEmpty } from "./disk_space.ts";
+import { removeIfThere } from "./durable_file.ts";
 
 /** Paths of one block store. @throws never */
 export function createBlockPaths(root: string) {
@@ -78,13 +80,7 @@ export class SyncFailed extends SkyringError {
 
 /** Removes a file; false when there was none. @throws other disk errors */
 export async function removeFile(path: string): Promise<boolean> {
-  try {
-    await Deno.remove(path);
-    return true;
-  } catch (thrown) {
-    if (thrown instanceof Deno.errors.NotFound) return false;
-    throw thrown;
-  }
+  return await removeIfThere(path);
 }
 
 /** Whether something lies at a path. @throws disk errors other than not found */
@@ -98,10 +94,13 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Removes a numbered folder if it is empty; a full one stays. @throws never */
+/** Removes a numbered folder if it is empty; a full one stays. @throws other disk errors */
 export async function removeFolderIfEmpty(paths: BlockPaths, place: number): Promise<void> {
-  // The error for a folder in use differs by system, and staying is harmless.
-  await Deno.remove(paths.folder(place)).catch(() => undefined);
+  try {
+    await removeIfThere(paths.folder(place));
+  } catch (thrown) {
+    if (!isNotEmpty(thrown)) throw thrown;
+  }
 }
 
 /** Moves a block's file out of sight; false when there was none. @throws other disk errors */

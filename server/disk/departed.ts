@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { SkyringError } from "../../shared/base/errors.ts";
-import { readIfThere, syncFolder, writeDurably } from "./durable_file.ts";
+import { readIfThere, removeIfThere, syncFolder, writeDurably } from "./durable_file.ts";
 
 const markFile = "left";
 const emptied = ["skyring.db", "skyring.db-wal", "skyring.db-shm", "blocks", "identity"];
@@ -25,9 +25,7 @@ export async function emptyIfDeparted(folder: string): Promise<boolean> {
   if (await readIfThere(join(folder, markFile)) === undefined) return false;
   try {
     for (const name of [...emptied, markFile]) {
-      await Deno.remove(join(folder, name), { recursive: true }).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      });
+      await removeIfThere(join(folder, name), { recursive: true });
       await syncFolder(folder);
     }
   } catch (cause) {

@@ -3,6 +3,7 @@
 
 import { statfsSync } from "node:fs";
 import { diskReserveBytes, MiB } from "../../shared/base/limits.ts";
+import { removeIfThere } from "./durable_file.ts";
 
 /**
  * Bytes that this user may still write on the file system of `path`.
@@ -16,6 +17,11 @@ export function freeBytes(path: string): number {
 /** Whether an error says that the disk or the user's quota is full. @throws never */
 export function isDiskFull(thrown: unknown): boolean {
   return hasCode(thrown, ["ENOSPC", "EDQUOT"]);
+}
+
+/** Whether an error says that a folder could not be removed because it holds something. */
+export function isNotEmpty(thrown: unknown): boolean {
+  return hasCode(thrown, ["ENOTEMPTY", "EEXIST"]);
 }
 
 /** Whether an error says that too many files are open: it passes. @throws never */
@@ -37,7 +43,7 @@ function hasCode(thrown: unknown, codes: readonly string[]): boolean {
 export interface DiskReserve {
   /** True while the room is held. */
   held(): boolean;
-  /** Gives the room up. Never throws: what cannot be removed frees nothing. */
+  /** Gives the room up, if the disk lets it. @throws disk errors other than a full disk */
   release(): Promise<void>;
   /** Takes the room again. @returns false while the disk is full. @throws other disk errors */
   restore(): Promise<boolean>;
@@ -50,11 +56,11 @@ export function blocksFolder(folder: string): string {
 
 /**
  * Makes room for a start in a data folder that nobody has opened: a disk that others filled must
- * not keep a node down. Never throws: what cannot be removed frees nothing.
+ * not keep a node down. @throws disk errors other than a full disk
  */
 export async function makeRoomToStart(folder: string): Promise<void> {
   if (freeBytes(folder) >= diskReserveBytes) return;
-  await Deno.remove(reservePath(blocksFolder(folder))).catch(() => undefined);
+  await giveUp(reservePath(blocksFolder(folder)));
 }
 
 /** Where the reserve of a block folder lies. @throws never */
@@ -66,8 +72,7 @@ export function reservePath(blocks: string): string {
 export async function openDiskReserve(path: string): Promise<DiskReserve> {
   let held = await bytesOf(path) === diskReserveBytes;
   const release = async () => {
-    held = false;
-    await Deno.remove(path).catch(() => undefined);
+    held = !await giveUp(path);
   };
   const restore = async () => {
     if (held) return true;
@@ -82,6 +87,17 @@ export async function openDiskReserve(path: string): Promise<DiskReserve> {
   };
   await restore();
   return { held: () => held, release, restore };
+}
+
+/** Removes the reserve; false when the disk is too full even for that (copy-on-write systems). */
+async function giveUp(path: string): Promise<boolean> {
+  try {
+    await removeIfThere(path);
+    return true;
+  } catch (thrown) {
+    if (!isDiskFull(thrown)) throw thrown;
+    return false;
+  }
 }
 
 async function fill(path: string): Promise<void> {

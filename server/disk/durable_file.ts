@@ -53,14 +53,20 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
   }
 }
 
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+/** Removes what lies at a path; false when nothing does. @throws other disk errors */
+export async function removeIfThere(
+  path: string,
+  options: Deno.RemoveOptions = {},
+): Promise<boolean> {
+  try {
+    await Deno.remove(path, options);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return false;
+    throw thrown;
+  }
 }
 
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
