@@ -3,7 +3,7 @@
 // back is checked; a request that fails says so in one way.
 
 import * as v from "valibot";
-import { SkyringError } from "../../shared/base/errors.ts";
+import { messageOf, SkyringError } from "../../shared/base/errors.ts";
 import type { Cid } from "../../shared/base/ids.ts";
 import { blockBytesMax } from "../../shared/base/limits.ts";
 import { parseCid } from "../../shared/block/cid.ts";
@@ -68,11 +68,14 @@ export interface NodeApi {
 
 /** The API at this origin. */
 export function createNodeApi(origin: string): NodeApi {
-  const ask = async (path: string, signal: AbortSignal, init: RequestInit & { ms?: number } = {}) =>
-    await fetch(`${origin}${path}`, {
-      ...init,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(init.ms ?? answerMs)]),
-    });
+  const ask = async (
+    path: string,
+    signal: AbortSignal,
+    init: RequestInit & { ms?: number } = {},
+  ) => {
+    const until = AbortSignal.any([signal, AbortSignal.timeout(init.ms ?? answerMs)]);
+    return await arriving(fetch(`${origin}${path}`, { ...init, signal: until }));
+  };
   return {
     async permit(peer, signal) {
       const response = await ask("/api/tab/ticket", signal, {
@@ -100,7 +103,7 @@ export function createNodeApi(origin: string): NodeApi {
         return undefined;
       }
       if (Number(response.headers.get("content-length")) > blockBytesMax) throw strange();
-      return new Uint8Array(await response.arrayBuffer());
+      return new Uint8Array(await arriving(response.arrayBuffer()));
     },
     async store(name, cid, signal) {
       const headers = { "if-none-match": "*" };
@@ -122,7 +125,7 @@ async function read<Shape extends v.GenericSchema>(
   response: Response,
   shape: Shape,
 ): Promise<v.InferOutput<Shape>> {
-  const body: unknown = await response.json().catch(() => undefined);
+  const body = jsonOf(await arriving(response.text()));
   if (!response.ok) {
     const problem = v.safeParse(problemShape, body);
     const words = problem.success ? problem.output.detail : `the node answered ${response.status}`;
@@ -131,6 +134,27 @@ async function read<Shape extends v.GenericSchema>(
   const parsed = v.safeParse(shape, body);
   if (!parsed.success) throw strange();
   return parsed.output;
+}
+
+/** What comes over the wire; all that can go wrong there is that the node cannot be reached. */
+async function arriving<T>(coming: Promise<T>): Promise<T> {
+  try {
+    return await coming;
+  } catch (cause) {
+    const why = messageOf(cause);
+    throw new SkyringError("unavailable", `Cannot reach the node: ${why}`, {
+      cause,
+      retriable: true,
+    });
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // not of a node: the shapes refuse it like any other wrong answer
+  }
 }
 
 function strange(): SkyringError {

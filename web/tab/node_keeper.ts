@@ -46,6 +46,9 @@ export function keepNodes(options: NodeKeeperOptions, signal: AbortSignal): Node
   return keeper;
 }
 
+/** How one try to connect a place ended. */
+type OtherEnd = "nobody to dial" | "refused" | "closed";
+
 class Keeper implements NodeKeeper {
   readonly #options: NodeKeeperOptions;
   readonly #signal: AbortSignal;
@@ -103,23 +106,29 @@ class Keeper implements NodeKeeper {
 
   async #keepOther(): Promise<void> {
     for (let failures = 0; !this.#signal.aborted; failures++) {
-      const next = await this.#nextOther();
-      if (next === undefined) {
-        failures = 0;
-        await this.#pause(idleMs);
-        continue;
-      }
-      this.#dialling.add(next.id);
+      let ended: OtherEnd = "refused";
       try {
-        const outcome = await next.network.dial(next.address, next.ticket, this.#dialSignal());
-        if (outcome.ok) {
-          failures = 0;
-          await outcome.closed;
-        }
-      } finally {
-        this.#dialling.delete(next.id);
+        ended = await this.#tryOther();
+      } catch (error) {
+        this.#say(messageOf(error)); // no network could be made: the origin's place says the same
       }
-      await this.#backOff(failures);
+      if (ended !== "refused") failures = 0;
+      await (ended === "nobody to dial" ? this.#pause(idleMs) : this.#backOff(failures));
+    }
+  }
+
+  /** Dials another node; resolves when the connection, if there was one, has ended. */
+  async #tryOther(): Promise<OtherEnd> {
+    const next = await this.#nextOther();
+    if (next === undefined) return "nobody to dial";
+    this.#dialling.add(next.id);
+    try {
+      const outcome = await next.network.dial(next.address, next.ticket, this.#dialSignal());
+      if (!outcome.ok) return "refused";
+      await outcome.closed;
+      return "closed";
+    } finally {
+      this.#dialling.delete(next.id);
     }
   }
 

@@ -259,8 +259,9 @@ export class Tab {
     run.over.abort();
     this.#since = Date.now();
     Object.assign(this.#help, { coming: 0, note: "" });
-    const network = await run.network?.ready.catch(() => undefined);
-    await network?.stop();
+    // A start that fails is told to who asked for it, and is not kept.
+    const [started] = await Promise.allSettled([run.network?.ready]);
+    if (started.status === "fulfilled") await started.value?.stop();
   }
 
   async #forget(): Promise<void> {
@@ -363,7 +364,12 @@ export class Tab {
       onGiven: (bytes) => this.#meter.addGiven(bytes),
       onChange: this.#options.onChange,
     });
-    run.network = { group: permit.group, ready };
+    const made = { group: permit.group, ready };
+    run.network = made;
+    // One that does not start is forgotten: the next permit begins anew.
+    ready.catch(() => {
+      if (run.network === made) run.network = undefined;
+    });
     await (await old)?.stop();
     const network = await ready;
     if (this.#run === run) this.#links = network.links;

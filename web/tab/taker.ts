@@ -2,6 +2,7 @@
 // us, then from the others, at last by the page's own node over HTTP, which looks wherever nodes
 // look. Bytes are verified as they arrive (block protocol) or before they are stored (HTTP).
 
+import { SkyringError } from "../../shared/base/errors.ts";
 import type { Cid } from "../../shared/base/ids.ts";
 import type { BlockKind } from "../../shared/block/block_store.ts";
 import { digestOf } from "../../shared/block/cid.ts";
@@ -84,7 +85,7 @@ export class Taker {
     await Promise.all(writes);
   }
 
-  /** Takes one. `anyWay`: also through the page's own node. Never rejects. */
+  /** Takes one. `anyWay`: also through the page's own node. Rejects for a bug alone. */
   async take(block: ToTake, options: TakeOptions): Promise<Taken> {
     return await (await this.#begin(block, options)).written;
   }
@@ -94,8 +95,10 @@ export class Taker {
     const { store } = this.#options;
     if (store.has(block.cid)) return { written: Promise.resolve("held") };
     this.#coming.add(block.cid);
-    const bytes = await this.#fromLinks(block.cid, options.signal) ??
-      (options.anyWay ? await this.#overHttp(block.cid, options.signal) : undefined);
+    const bytes = await this.#bytesOf(block.cid, options).catch((error) => {
+      this.#coming.delete(block.cid);
+      throw error;
+    });
     if (bytes === undefined) {
       this.#coming.delete(block.cid);
       return { written: Promise.resolve("absent") };
@@ -105,6 +108,11 @@ export class Taker {
       .then(({ ok }) => ok ? "held" as const : "full" as const)
       .finally(() => this.#coming.delete(block.cid));
     return { written };
+  }
+
+  async #bytesOf(cid: Cid, { signal, anyWay }: TakeOptions): Promise<Uint8Array | undefined> {
+    return await this.#fromLinks(cid, signal) ??
+      (anyWay ? await this.#overHttp(cid, signal) : undefined);
   }
 
   async #fromLinks(cid: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -123,8 +131,10 @@ export class Taker {
       if (bytes === undefined) return undefined;
       const digest = await this.#options.hash.whole(bytes);
       return sameDigest(digest, digestOf(cid)) ? bytes : undefined;
-    } catch {
-      return undefined; // the node is away: asked again in the next round
+    } catch (error) {
+      // The node is away, or busy: it is asked again in the next round.
+      if (error instanceof SkyringError) return undefined;
+      throw error;
     }
   }
 }
