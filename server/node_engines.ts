@@ -144,6 +144,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
     freshCatalog: createFreshness({
       peers: () => network.netmap.alive().filter((id) => id !== self),
       compareWith: (peer, signal) => sync.compareWith(peer, signal),
+      onFailed: (peer, error) => log.debug("list_not_fresh", { peer, error }),
     }),
     nodeName: options.seat.name,
     replicas: config.replicas,

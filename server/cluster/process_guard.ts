@@ -3,6 +3,8 @@
 // then find their own pipe ended and stop; one that hangs finds nothing, and is killed after a
 // while, unless its number names another process by then. Signals of the terminal do not end it.
 
+import { messageOf } from "../../shared/base/errors.ts";
+
 /** Longer than a node's own clean stop may take. */
 const hungAfterS = 12;
 
@@ -36,15 +38,19 @@ export function startProcessGuard(say: (line: string) => void): ProcessGuard {
       ...{ args: ["-c", script], stdin: "piped", stdout: "null", stderr: "null" },
     }).spawn();
   } catch (error) {
-    say(`no shell watches over paused nodes: ${error instanceof Error ? error.message : error}`);
+    say(`no shell watches over paused nodes: ${messageOf(error)}`);
     return { watch: () => undefined, stop: () => Promise.resolve() };
   }
   const writer = child.stdin.getWriter();
   const encoder = new TextEncoder();
   let last: Promise<void> = Promise.resolve();
+  let gone = false;
   const send = (pids: readonly number[]) => {
-    last = last.then(() => writer.write(encoder.encode(`${pids.join(" ")}\n`))).catch(() => {
+    if (gone) return;
+    last = last.then(() => writer.write(encoder.encode(`${pids.join(" ")}\n`))).catch((error) => {
       // Somebody ended the shell: the nodes are no worse off than without it.
+      if (!gone) say(`no shell watches over paused nodes any more: ${messageOf(error)}`);
+      gone = true;
     });
   };
   return {
@@ -52,7 +58,7 @@ export function startProcessGuard(say: (line: string) => void): ProcessGuard {
     stop: async () => {
       send([]);
       await last;
-      await writer.close().catch(() => undefined); // the shell is gone already
+      if (!gone) await writer.close();
       await child.status;
     },
   };

@@ -134,8 +134,9 @@ async function finish(
   });
   const status = await child.status;
   await Promise.all(lines);
-  await child.stdin.close().catch(() => {
-    // The pipe broke when the process ended.
+  await child.stdin.close().catch((error) => {
+    // The pipe may break when the process ends.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   });
   return status;
 }

@@ -15,12 +15,14 @@ export interface FreshnessOptions {
   readonly peers: () => readonly NodeId[];
   /** One whole comparison. @throws when the peer does not answer */
   readonly compareWith: (peer: NodeId, signal: AbortSignal) => Promise<unknown>;
+  /** Told of each comparison that failed: the list only says that it may lack something. */
+  readonly onFailed: (peer: NodeId, error: unknown) => void;
 }
 
 /**
  * Asks for rounds of comparisons. The function resolves when one that began after its call has
  * ended: true when all who were asked answered, at the latest after freshCatalogMs, twice that
- * behind another round. @throws never
+ * behind another round. @throws as `peers` does
  */
 export function createFreshness(options: FreshnessOptions): () => Promise<boolean> {
   let running = Promise.resolve(true);
@@ -33,23 +35,25 @@ export function createFreshness(options: FreshnessOptions): () => Promise<boolea
   }
 
   return () => {
-    next ??= running.then(() => {
+    const begin = () => {
       next = undefined;
-      running = round().catch(() => false);
+      running = round();
       return running;
-    });
+    };
+    next ??= running.then(begin, begin); // who asked for a round that failed was told
     return next;
   };
 }
 
 async function answered(
-  { compareWith }: FreshnessOptions,
+  { compareWith, onFailed }: FreshnessOptions,
   { peer, signal }: { readonly peer: NodeId; readonly signal: AbortSignal },
 ): Promise<boolean> {
   try {
     await compareWith(peer, signal);
     return true;
-  } catch {
-    return false; // away, or of another lineage: the list says that it may lack something
+  } catch (error) {
+    onFailed(peer, error);
+    return false;
   }
 }

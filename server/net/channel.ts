@@ -37,6 +37,7 @@ export function createChannel(options: {
 }): OwnedChannel {
   const { name, limits, streams } = options;
   const protocol = channelProtocol(options.group, name);
+  const onFailure = options.onFailure ?? (() => {});
   const servers = new Set<Link>();
   let handler: ChannelHandler | undefined;
 
@@ -54,7 +55,7 @@ export function createChannel(options: {
       caller,
       limits,
       handle: (from, message) => handler?.(from, message),
-      onFailure: options.onFailure ?? (() => {}),
+      onFailure,
       onClosed: () => servers.delete(link),
     });
     servers.add(link);
@@ -75,8 +76,10 @@ export function createChannel(options: {
       judgeSize(message, { name, limits });
       const open = links.peek(to);
       if (open !== undefined) return void open.tell(message);
-      // Dropped when the peer is away: whoever notifies counts on nothing.
-      links.get(to).then((asker) => asker.tell(message), () => undefined);
+      links.get(to).then((asker) => asker.tell(message)).catch((error) => {
+        // Dropped when the peer is away: whoever notifies counts on nothing.
+        if (!(error instanceof SkyringError)) onFailure(error);
+      });
     },
     stop() {
       links.stop();

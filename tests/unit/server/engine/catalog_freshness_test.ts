@@ -7,8 +7,10 @@ const peers = ["a", "b"].map((name) => asNodeId(`12D3KooWTestNode${name}`));
 Deno.test("createFreshness() compares with all, and says whether all answered", async () => {
   const asked: string[] = [];
   const refuses = new Set<string>();
+  const failed: unknown[] = [];
   const fresh = createFreshness({
     peers: () => peers,
+    onFailed: (peer, error) => failed.push([peer, error]),
     compareWith: (peer) => {
       asked.push(peer);
       return refuses.has(peer) ? Promise.reject(new Error("away")) : Promise.resolve();
@@ -16,8 +18,10 @@ Deno.test("createFreshness() compares with all, and says whether all answered", 
   });
   assert.equal(await fresh(), true);
   assert.deepEqual(asked, peers);
+  assert.deepEqual(failed, []);
   refuses.add(peers[1] ?? "");
   assert.equal(await fresh(), false);
+  assert.deepEqual(failed, [[peers[1], new Error("away")]]);
 });
 
 Deno.test("createFreshness() never answers from a round that began before its call", async () => {
@@ -26,6 +30,7 @@ Deno.test("createFreshness() never answers from a round that began before its ca
   const turns: (() => void)[] = [];
   const fresh = createFreshness({
     peers: () => peers.slice(0, 1),
+    onFailed: (_, error) => assert.fail(`${error}`),
     compareWith: async () => {
       seen.push(stored);
       await new Promise<void>((resolve) => turns.push(resolve));
@@ -49,6 +54,7 @@ Deno.test("createFreshness() never answers from a round that began before its ca
 Deno.test("createFreshness() waits a second for a node that hangs, and no longer", async () => {
   const fresh = createFreshness({
     peers: () => peers,
+    onFailed: (peer) => assert.equal(peer, peers[1]),
     compareWith: (peer, signal) =>
       peer === peers[0]
         ? Promise.resolve()
@@ -59,6 +65,21 @@ Deno.test("createFreshness() waits a second for a node that hangs, and no longer
   const startMs = performance.now();
   assert.equal(await fresh(), false);
   assert.ok(performance.now() - startMs >= 900);
+});
+
+Deno.test("createFreshness() begins another round after one that could not begin", async () => {
+  let broken = true;
+  const fresh = createFreshness({
+    peers: () => {
+      if (broken) throw new Error("no netmap");
+      return peers;
+    },
+    onFailed: (_, error) => assert.fail(`${error}`),
+    compareWith: () => Promise.resolve(),
+  });
+  await assert.rejects(fresh(), { message: "no netmap" });
+  broken = false;
+  assert.equal(await fresh(), true);
 });
 
 async function until(holds: () => boolean): Promise<void> {
