@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { type Stream, StreamMessageEvent } from "@libp2p/interface";
 import { streamPair } from "@libp2p/utils";
 import { Uint8ArrayList } from "uint8arraylist";
@@ -34,16 +35,35 @@ Deno.test("createLink() closes once, with the reason, when a frame does not end 
   assert.equal(link.send(frame), false);
 });
 
-Deno.test("createLink() stays open for slow frames that do end", async () => {
-  const { link, far, frames } = await makePair({ deadlineMs: 300 });
-  for (let round = 0; round < 4; round++) {
-    far.send(frame.subarray(0, 50));
-    await new Promise((resolve) => setTimeout(resolve, 100)); // slower than the wire, in time
-    far.send(frame.subarray(50));
+Deno.test("createLink() stays open for slow frames that do end, each in its own time", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const stream = new SlowStream();
+    const closings: string[] = [];
+    let frames = 0;
+    const link = createLink(stream as unknown as Stream, {
+      sink: createFrameGatherer({ onFrame: () => (frames++, true) }),
+      payloadBytesMax: 1_024,
+      queueMax: 1,
+      deadlineMs: 1_000,
+      onClosed: (reason) => closings.push(reason),
+    });
+    const arrive = (piece: Uint8Array) =>
+      stream.dispatchEvent(new StreamMessageEvent(new Uint8ArrayList(piece)));
+    for (let round = 0; round < 4; round++) {
+      arrive(frame.subarray(0, 50));
+      mock.timers.tick(999);
+      arrive(frame.subarray(50));
+    }
+    assert.deepEqual([frames, closings, link.open], [4, [], true]);
+    arrive(frame.subarray(0, 50));
+    mock.timers.tick(1_000);
+    assert.deepEqual(closings, []); // its own deadline, not the rest of an earlier one
+    mock.timers.tick(1_000);
+    assert.deepEqual(closings, ["a frame did not end in time"]);
+  } finally {
+    mock.timers.reset();
   }
-  await until(() => frames.length === 4, { what: "four frames" });
-  assert.equal(link.open, true);
-  link.close("done");
 });
 
 Deno.test("send() refuses beyond queueMax, and sends what it took in order", async () => {
@@ -97,6 +117,7 @@ class SlowStream extends EventTarget {
 }
 
 Deno.test("createLink() ends with a fault when nothing leaves for stallMs, and not before", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   const stream = new SlowStream();
   const faults: string[] = [];
   const link = createLink(stream as unknown as Stream, {
@@ -109,14 +130,24 @@ Deno.test("createLink() ends with a fault when nothing leaves for stallMs, and n
   });
   const large = encodeFrame({ kind: 1, id: 2, payload: new Uint8Array(100_000) });
   for (let frames = 0; frames < 12; frames++) link.send(large);
-  for (let round = 0; round < 7; round++) {
-    await new Promise((resolve) => setTimeout(resolve, 80)); // slow, yet something leaves
-    stream.drain();
+  try {
+    for (let round = 0; round < 7; round++) {
+      await Promise.resolve(); // what waits is handed over in a microtask
+      mock.timers.tick(499); // slow, yet something leaves
+      stream.drain();
+    }
+    assert.deepEqual([faults, link.open], [[], true]);
+    // The last left just before a look; the next one finds that nothing has since.
+    await Promise.resolve();
+    mock.timers.tick(7);
+    mock.timers.tick(499);
+    assert.deepEqual(faults, []);
+    mock.timers.tick(1);
+    assert.deepEqual(faults, ["nothing of what was sent is being read"]);
+    assert.equal(link.open, false);
+  } finally {
+    mock.timers.reset();
   }
-  assert.deepEqual([faults, link.open], [[], true]);
-  await until(() => faults.length > 0, { what: "a fault" });
-  assert.deepEqual(faults, ["nothing of what was sent is being read"]);
-  assert.equal(link.open, false);
 });
 
 Deno.test("pause() holds back what came in the same message, and resume() gives it in order", () => {
