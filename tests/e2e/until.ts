@@ -45,3 +45,22 @@ export async function until<T>(
     await delay(everyMs);
   }
 }
+
+/**
+ * Polls a number until it stands still: for tests in which no more must come, and no event says so.
+ * @returns the number after it was above zero and the same at each of twenty looks
+ */
+export async function standingStill(
+  what: string,
+  value: () => number,
+  { withinMs = 20_000 }: { readonly withinMs?: number } = {},
+): Promise<number> {
+  let last = 0;
+  let same = 0;
+  await until(`${what} standing still`, () => {
+    same = last > 0 && value() === last ? same + 1 : 0;
+    last = value();
+    return same === 20;
+  }, { withinMs, everyMs: 15, detail: () => `now ${last}` });
+  return last;
+}

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHttpServer, type HttpServer } from "../../server/http/server.ts";
 import type { FetchHandler } from "../../server/http/adapter.ts";
+import { standingStill } from "../e2e/until.ts";
 import { rawSocket } from "./socket.ts";
 
 const KiB = 1024;
@@ -205,16 +206,9 @@ Deno.test("createListener() produces no more than a client reads", async () => {
     const client = await rawSocket(port);
     client.socket.pause();
     client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    let before = -1;
-    // Until a whole 300 ms brings nothing new: the sockets' buffers are full.
-    while (produced !== before) {
-      before = produced;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      assert.ok(
-        produced < 64 * KiB * KiB,
-        `produced ${produced} bytes for a client that reads none`,
-      );
-    }
+    // Once the sockets' buffers are full.
+    await standingStill("what is produced", () => produced);
+    assert.ok(produced < 64 * KiB * KiB, `${produced} bytes for a client that reads none`);
     client.socket.destroy();
   });
 });
@@ -230,7 +224,6 @@ Deno.test("createListener() reads an upload no faster than the handler does", as
     const client = await rawSocket(port);
     client.write("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n");
     const chunk = new Uint8Array(256 * KiB);
-    let before = -1;
     let accepted = 0;
     const pour = () => {
       while (!client.socket.destroyed && client.socket.writableLength < KiB * KiB) {
@@ -240,11 +233,8 @@ Deno.test("createListener() reads an upload no faster than the handler does", as
     };
     client.socket.on("drain", pour);
     pour();
-    while (accepted !== before) {
-      before = accepted;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      assert.ok(accepted < 64 * KiB * KiB, `took ${accepted} bytes that nobody read`);
-    }
+    await standingStill("what is accepted", () => accepted);
+    assert.ok(accepted < 64 * KiB * KiB, `took ${accepted} bytes that nobody read`);
     release.resolve();
     await client.until(/done$/);
     client.socket.destroy();

@@ -8,6 +8,7 @@ import type { HealLine } from "../../../../server/engine/heal.ts";
 import type { Pool } from "../../../../server/engine/pool.ts";
 import { createLineServer } from "../../../../server/line/line_server.ts";
 import { createNodeLine, type NodeLineOptions } from "../../../../server/line/node_line.ts";
+import { standingStill } from "../../../e2e/until.ts";
 import { createMemoryPool, type MemoryPool } from "../../../http/memory_pool.ts";
 import { node } from "../../../http/app_fixture.ts";
 
@@ -215,21 +216,11 @@ Deno.test("a line pull waits for a client that does not read", async () => {
     const socket = connect({ host: "127.0.0.1", port });
     socket.pause();
     socket.write("FILE PULL f\n");
-    const settled = await settle(() => given);
-    assert.ok(settled > 0 && settled < 64 * 1024 * 1024, `${settled} bytes were taken`);
+    const taken = await standingStill("what is taken", () => given);
+    assert.ok(taken < 64 * 1024 * 1024, `${taken} bytes were taken`);
     socket.destroy();
   }, { change });
 });
-
-/** The value once it has not changed for a while. */
-async function settle(value: () => number): Promise<number> {
-  for (let last = -1, same = 0; same < 5;) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    same = value() === last && last > 0 ? same + 1 : 0;
-    last = value();
-  }
-  return value();
-}
 
 Deno.test("a line session outlives any bytes, and serves the next client", async () => {
   const words = [

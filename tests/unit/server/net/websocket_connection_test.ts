@@ -9,6 +9,7 @@ import { Uint8ArrayList } from "uint8arraylist";
 import { WebSocket, WebSocketServer } from "ws";
 import { KiB, MiB } from "../../../../shared/base/limits.ts";
 import { WebSocketConnection } from "../../../../server/net/websocket_connection.ts";
+import { standingStill } from "../../../e2e/until.ts";
 import { listenHttp, until } from "./test_hosts.ts";
 
 const silent: Logger = Object.assign(() => undefined, {
@@ -67,7 +68,7 @@ Deno.test("a node that does not read makes the browser wait, and loses nothing",
     const message = new Uint8Array(64 * KiB);
     const all = 800;
     for (let sent = 0; sent < all; sent++) browser.send(message);
-    await new Promise((resolve) => setTimeout(resolve, 300)); // what would come, comes now
+    await standingStill("what waits in the browser", () => browser.bufferedAmount);
     assert.ok(read < 2 * MiB, `${read} bytes were read while paused`);
     assert.ok(browser.bufferedAmount > 16 * MiB, `${browser.bufferedAmount} wait in the browser`);
     node.resume();
