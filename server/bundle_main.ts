@@ -10,7 +10,7 @@ import { messageOf } from "../shared/base/errors.ts";
 import { bundleFolder, bundleNames } from "./http/tab_bundle.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const sourceFolders = ["shared", "web/charts", "web/pages", "web/peer", "web/tab"];
+const sourceFolders = ["shared", "web"];
 const stampName = "stamp";
 
 try {

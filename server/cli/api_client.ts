@@ -6,6 +6,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { once } from "node:events";
+import { waitFor } from "../../web/wait.ts";
 import { CliFailure, exitCodes, failureOf } from "./cli_failure.ts";
 
 /** Uploads at least this large ask for consent first. */
@@ -192,13 +193,5 @@ function parseJson(text: string, base: string): Record<string, unknown> {
 async function pause(retryAfter: string | null, signal: AbortSignal): Promise<void> {
   const asked = Number(retryAfter ?? "1");
   const seconds = Math.min(retryAfterSecondsMax, Number.isFinite(asked) ? Math.max(0, asked) : 1);
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(finish, seconds * 1_000);
-    function finish() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", finish);
-      resolve();
-    }
-    signal.addEventListener("abort", finish);
-  });
+  await waitFor(seconds * 1_000, signal);
 }

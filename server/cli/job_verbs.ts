@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { encodeName } from "../../shared/base/name.ts";
 import { durationExamples, formatSize, parseDuration } from "../../shared/base/units.ts";
+import { waitFor } from "../../web/wait.ts";
 import { CliFailure, type ExitCode, exitCodeOf, exitCodes } from "./cli_failure.ts";
 import type { Command } from "./command.ts";
 import { startProgress } from "./progress.ts";
@@ -77,7 +78,7 @@ export async function followJob(command: Command, id: string): Promise<ExitCode>
         misses = 0;
       } catch (error) {
         if (signal.aborted || ++misses > missesMax) throw error;
-        await pause(signal);
+        await waitFor(pollMs, signal);
         continue;
       }
       if (job.state !== "waiting" && job.state !== "running") {
@@ -91,7 +92,7 @@ export async function followJob(command: Command, id: string): Promise<ExitCode>
       (bar ?? progress).label(printable(bar === undefined ? job.note : job.what));
       bar?.add(Math.max(0, job.bytes.done - shown));
       shown = Math.max(shown, job.bytes.done);
-      await pause(signal);
+      await waitFor(pollMs, signal);
     }
   } finally {
     (bar ?? progress).end();
@@ -246,17 +247,4 @@ function tellJobs({ terminal }: Command, list: readonly Job[]): void {
     ]);
   }
   for (const line of tableLines(rows)) terminal.say(line);
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, pollMs);
-    signal.addEventListener("abort", finish, { once: true });
-    if (signal.aborted) finish();
-  });
 }

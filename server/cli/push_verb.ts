@@ -4,6 +4,7 @@
 import { basename, resolve } from "node:path";
 import { messageOf } from "../../shared/base/errors.ts";
 import { formatSize } from "../../shared/base/units.ts";
+import { waitFor } from "../../web/wait.ts";
 import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
 import { type Command, eachAtOnce } from "./command.ts";
 import { type Progress, startProgress } from "./progress.ts";
@@ -110,7 +111,7 @@ async function pushOne(
       if (!again || command.now() > giveUpAt || command.signal.aborted) throw error;
       progress.skip(-sent);
       progress.label(`${printable(source.name)} waits: ${messageOf(error)}`);
-      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      await waitFor(retryMs, command.signal);
     }
   }
 }

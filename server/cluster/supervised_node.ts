@@ -3,6 +3,7 @@
 // stop). Its standard input is a pipe that this process holds: whatever ends this process ends
 // the pipe, and the node with it.
 
+import { waitFor } from "../../web/wait.ts";
 import { createLineStream } from "./line_stream.ts";
 
 const firstDelayMs = 1_000;
@@ -70,7 +71,7 @@ export function superviseNode(command: NodeCommand): SupervisedNode {
       if (ranMs > wellAfterMs) delayMs = firstDelayMs;
       const how = signal === null ? `exited with ${code}` : `was ended by ${signal}`;
       command.say(`${how}; starts again in ${delayMs / 1_000} s`);
-      await wait(delayMs, stopping.signal);
+      await waitFor(delayMs, stopping.signal);
       if (stopping.signal.aborted) return code;
       delayMs = Math.min(delayMsMax, delayMs * 2);
     }
@@ -148,16 +149,4 @@ function tell(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
   } catch {
     return false; // it ended in this very moment
   }
-}
-
-function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal.addEventListener("abort", finish);
-  });
 }

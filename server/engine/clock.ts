@@ -1,5 +1,7 @@
 // The clock port of the engines: time and waiting, so that tests run on a clock of their own.
 
+import { waitFor } from "../../web/wait.ts";
+
 /** Milliseconds and waiting. */
 export interface Clock {
   /** Milliseconds since the epoch; may jump when the process was stopped. */
@@ -11,15 +13,5 @@ export interface Clock {
 /** The clock of this process. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const end = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal?.addEventListener("abort", end);
-    }),
+  sleep: waitFor,
 };

@@ -7,7 +7,8 @@ import { rawSocket } from "../http/socket.ts";
 import { get, put, store } from "./content.ts";
 import { checkout, type NodeChild } from "./node_child.ts";
 import { NodePool } from "./node_pool.ts";
-import { delay, until } from "./until.ts";
+import { waitFor } from "../../web/wait.ts";
+import { until } from "./until.ts";
 
 const strangerMs = 6_000;
 
@@ -62,7 +63,7 @@ async function strangers(pool: NodePool): Promise<void> {
         "n2",
       ]);
     }
-    await delay(500);
+    await waitFor(500);
   }
   for (const stranger of [wrong, without]) {
     pool.nodes.splice(pool.nodes.indexOf(stranger), 1);

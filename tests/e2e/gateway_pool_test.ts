@@ -8,7 +8,8 @@ import { needing } from "../gate/needs.ts";
 import { bytesOf, digestOfBody, digestOfSeed, partsOf } from "./content.ts";
 import { peakMemoryOf, withGateway } from "./gateway_child.ts";
 import { freePort, NodePool } from "./node_pool.ts";
-import { delay, until } from "./until.ts";
+import { waitFor } from "../../web/wait.ts";
+import { until } from "./until.ts";
 
 const mebibyte = 2 ** 20;
 const memoryMax = 300 * mebibyte;
@@ -26,7 +27,7 @@ Deno.test("downloads through the gateway outlive the node that serves them", asy
         const seen = await (await fetch(`${gateway.url}/api/nodes`)).json();
         return seen.items.length === 3;
       });
-      await delay(1_500); // one more poll, so that all of them take part
+      await waitFor(1_500); // one more poll, so that all of them take part
       // As many as there are nodes, twice: each node serves some of them.
       const all = await downloadWhile(file, { count: 6, strike: () => pool.node(1).kill() });
       for (const done of all) assert.deepEqual(done, { size, digest });

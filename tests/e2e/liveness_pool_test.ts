@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import type { NodeChild } from "./node_child.ts";
 import { NodePool } from "./node_pool.ts";
-import { delay, until } from "./until.ts";
+import { waitFor } from "../../web/wait.ts";
+import { until } from "./until.ts";
 
 const nodes = Number(Deno.env.get("SKYRING_E2E_NODES") ?? 8);
 const kills = Number(Deno.env.get("SKYRING_E2E_KILLS") ?? 3);
@@ -74,14 +75,14 @@ async function pausedShortly(pool: NodePool): Promise<void> {
       othersOf(pool, victim).map(async (witness) => {
         while (!watching.signal.aborted) {
           seen.add(await stateAt(witness, victim.name));
-          await delay(150);
+          await waitFor(150);
         }
       }),
     );
     victim.signal("SIGSTOP");
-    await delay(3_000);
+    await waitFor(3_000);
     victim.signal("SIGCONT");
-    await delay(2_000);
+    await waitFor(2_000);
     watching.abort();
     await watched;
     assert.ok(!seen.has("dead") && !seen.has("left"), [...seen].join(" "));
@@ -94,7 +95,7 @@ async function pausedLong(pool: NodePool): Promise<void> {
   victim.signal("SIGSTOP");
   const stoppedAt = performance.now();
   const dead = await seenAfter(pool, victim, { state: "dead", withinMs: 15_000 });
-  await delay(20_000 - (performance.now() - stoppedAt));
+  await waitFor(20_000 - (performance.now() - stoppedAt));
   victim.signal("SIGCONT");
   const back = await seenAfter(pool, victim, { state: "alive", withinMs: 15_000 });
   console.log(`  dead after ${Math.max(...dead)} ms, alive again after ${Math.max(...back)} ms`);
@@ -117,7 +118,7 @@ async function stopped(pool: NodePool): Promise<void> {
     return seen.every((state) => state === "left");
   });
   assert.equal(await ended, 0);
-  await delay(deadWithinMs);
+  await waitFor(deadWithinMs);
   for (const node of othersOf(pool, leaver)) states.push(await stateAt(node, leaver.name));
   assert.ok(!states.includes("dead"), states.join(" "));
   const { items: after } = await witness.json("/api/nodes");

@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { nodeRights } from "../../server/permissions.ts";
-import { delay, until } from "./until.ts";
+import { waitFor } from "../../web/wait.ts";
+import { until } from "./until.ts";
 
 export const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
@@ -132,7 +133,7 @@ export class NodeChild {
     const late = new AbortController();
     const status = await Promise.race([
       child.status,
-      delay(withinMs, late.signal).then(() => undefined),
+      waitFor(withinMs, late.signal).then(() => undefined),
     ]);
     late.abort();
     if (status === undefined) {

@@ -8,7 +8,7 @@ import { createBlockDriver } from "../../server/net/block_driver.ts";
 import { withHosts } from "../unit/server/net/test_hosts.ts";
 import { bytesOf } from "./content.ts";
 import { NodePool } from "./node_pool.ts";
-import { delay } from "./until.ts";
+import { waitFor } from "../../web/wait.ts";
 
 Deno.test("a stranger finds a public root by CID and reads its block", () =>
   NodePool.with({ nodes: 3, flags: ["--public", "--secret=s3cret"] }, async (pool) => {
@@ -39,7 +39,7 @@ Deno.test("a stranger finds a public root by CID and reads its block", () =>
           found.push(one.id);
         }
         // An empty answer comes at once: the root may not be announced yet.
-        await delay(200);
+        await waitFor(200);
       }
       const ids = members.items.map(({ id }: { id: string }) => id);
       assert.ok(ids.includes(found[0]), "a member provides the root");

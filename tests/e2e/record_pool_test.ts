@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { bytesOf, digestOfBody, digestOfSeed, get, pushStream, put, store } from "./content.ts";
 import type { NodeChild } from "./node_child.ts";
 import { NodePool } from "./node_pool.ts";
-import { delay, until } from "./until.ts";
+import { waitFor } from "../../web/wait.ts";
+import { until } from "./until.ts";
 
 const rounds = Number(Deno.env.get("SKYRING_E2E_ROUNDS") ?? 50);
 const races = 30;
@@ -155,7 +156,7 @@ async function pushing(
       } catch (error) {
         const broken = error instanceof TypeError || error instanceof DOMException;
         if (!broken) throw error;
-        await delay(100); // killed under the push
+        await waitFor(100); // killed under the push
       }
     }
   }));
@@ -184,9 +185,9 @@ async function killWhilePushing(pool: NodePool): Promise<void> {
     ...{ prefix: "kills", firstSeed: 10_000, stop: stop.signal, into: files },
   });
   for (const victim of [pool.node(3), pool.node(1)]) {
-    await delay(500 + Math.random() * 1_500);
+    await waitFor(500 + Math.random() * 1_500);
     await victim.kill();
-    await delay(500);
+    await waitFor(500);
     await victim.start();
     await pool.formed();
   }
@@ -205,7 +206,7 @@ async function killAll(pool: NodePool): Promise<void> {
       ...{ prefix: `storm${storm}`, firstSeed, stop: stop.signal, into: files },
     });
     await until("pushes to be under way", () => files.size > storm * 10);
-    await delay(Math.random() * 500);
+    await waitFor(Math.random() * 500);
     await Promise.all(pool.nodes.map((node) => node.kill()));
     stop.abort();
     await pushed;

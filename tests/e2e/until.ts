@@ -1,15 +1,6 @@
 // Waiting on a condition with a deadline.
 
-/** Resolves after `ms`, or as soon as the signal aborts. */
-export function delay(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal?.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
-  });
-}
+import { waitFor } from "../../web/wait.ts";
 
 /**
  * Polls until `probe` gives something other than undefined or false. A refused connection or a
@@ -42,7 +33,7 @@ export async function until<T>(
     if (performance.now() > deadline) {
       throw new Error(`Cannot see ${what} within ${withinMs} ms: ${last}\n${detail?.() ?? ""}`);
     }
-    await delay(everyMs);
+    await waitFor(everyMs);
   }
 }
 

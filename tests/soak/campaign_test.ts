@@ -6,7 +6,7 @@ import { createPrng, type Prng } from "../../shared/base/prng.ts";
 import { digestOfBody, digestOfSeed, pushStream } from "../e2e/content.ts";
 import { filePath, type NodeChild } from "../e2e/node_child.ts";
 import { NodePool } from "../e2e/node_pool.ts";
-import { delay } from "../e2e/until.ts";
+import { waitFor } from "../../web/wait.ts";
 
 const minutes = Number(Deno.env.get("SKYRING_SOAK_MINUTES") ?? 10);
 const seed = Number(Deno.env.get("SKYRING_SOAK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
@@ -42,7 +42,7 @@ function below(prng: Prng, end: number): number {
 
 /** One fault: a kill of one or all, a pause, a clean stop; then the pool comes back. */
 async function hurt(pool: NodePool, prng: Prng): Promise<void> {
-  await delay(prng.between(500, 5_000));
+  await waitFor(prng.between(500, 5_000));
   const victim = pool.node(below(prng, pool.nodes.length));
   const kind = below(prng, 6);
   if (kind === 0) {
@@ -50,15 +50,15 @@ async function hurt(pool: NodePool, prng: Prng): Promise<void> {
     await Promise.all(pool.nodes.map((node) => node.start()));
   } else if (kind === 1) {
     victim.signal("SIGSTOP");
-    await delay(prng.between(1_000, 12_000));
+    await waitFor(prng.between(1_000, 12_000));
     victim.signal("SIGCONT");
   } else if (kind === 2) {
     assert.equal(await victim.stop(), 0);
-    await delay(prng.between(0, 3_000));
+    await waitFor(prng.between(0, 3_000));
     await victim.start();
   } else {
     await victim.kill();
-    await delay(prng.between(0, 8_000));
+    await waitFor(prng.between(0, 8_000));
     await victim.start();
   }
   await pool.formed();
@@ -81,7 +81,7 @@ async function writing(
     may.add(removes ? absent : content);
     const status = await attempt(node, { name, content, removes });
     if (status === undefined) {
-      await delay(200);
+      await waitFor(200);
       continue;
     }
     may.clear();

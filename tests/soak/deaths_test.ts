@@ -7,7 +7,8 @@ import { createPrng, type Prng } from "../../shared/base/prng.ts";
 import { digestOfBody, digestOfSeed, pushStream } from "../e2e/content.ts";
 import { filePath, type NodeChild } from "../e2e/node_child.ts";
 import { NodePool } from "../e2e/node_pool.ts";
-import { delay, until } from "../e2e/until.ts";
+import { waitFor } from "../../web/wait.ts";
+import { until } from "../e2e/until.ts";
 
 const setting = (name: string, standard: number) =>
   Number(Deno.env.get(`SKYRING_CAMPAIGN_${name}`) ?? standard);
@@ -112,7 +113,7 @@ async function pausedLong(pool: NodePool, victim: NodeChild): Promise<number[]> 
   victim.signal("SIGSTOP");
   try {
     const after = await seenAs("dead", { pool, victim, since });
-    await delay(longMs - (performance.now() - since));
+    await waitFor(longMs - (performance.now() - since));
     return after;
   } finally {
     victim.signal("SIGCONT");
@@ -125,13 +126,13 @@ async function pausedShortly(pool: NodePool, victim: NodeChild): Promise<void> {
   const watched = witnessesOf(pool, victim).map(async (witness) => {
     while (!watching.signal.aborted) {
       seen.add(await stateAt(witness, victim.name));
-      await delay(pollMs);
+      await waitFor(pollMs);
     }
   });
   victim.signal("SIGSTOP");
-  await delay(shortMs);
+  await waitFor(shortMs);
   victim.signal("SIGCONT");
-  await delay(afterShortMs);
+  await waitFor(afterShortMs);
   watching.abort();
   await Promise.all(watched);
   assert.ok(!seen.has("dead") && !seen.has("left"), `stopped for 3 s: ${[...seen].join(" ")}`);
@@ -181,7 +182,7 @@ async function writing(pool: NodePool, tally: Tally, { lane, stop }: Lane): Prom
     const file = { name: `campaign/${lane}/${turn}`, seed: content, size };
     if (await pushed(anyOf(pool.nodes, prng), file)) tally.stored.push(file);
     else tally.unanswered++;
-    await delay(prng.between(50, 400));
+    await waitFor(prng.between(50, 400));
   }
 }
 
@@ -203,7 +204,7 @@ async function pushed(node: NodeChild, { name, ...content }: Stored): Promise<bo
 async function reading(pool: NodePool, tally: Tally, { lane, stop }: Lane): Promise<void> {
   const prng = createPrng(seed + 101 + lane);
   while (!stop.signal.aborted) {
-    await delay(prng.between(50, 400));
+    await waitFor(prng.between(50, 400));
     if (tally.stored.length === 0) continue;
     tally.reads++;
     if (!await isReadable(anyOf(pool.nodes, prng), anyOf(tally.stored, prng))) tally.brokenReads++;

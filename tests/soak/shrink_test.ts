@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { digestOfBody, digestOfSeed, pushStream } from "../e2e/content.ts";
 import { NodePool } from "../e2e/node_pool.ts";
-import { delay, until } from "../e2e/until.ts";
+import { waitFor } from "../../web/wait.ts";
+import { until } from "../e2e/until.ts";
 
 const MiB = 2 ** 20;
 const files = 12;
@@ -38,7 +39,7 @@ Deno.test("a node that shrinks below what it uses hands off first", async () => 
       const { state, note } = await other.json(`/api/jobs/${job}`, 20_000);
       states.add(`${state}: ${note}`);
       assert.ok(!["failed", "cancelled"].includes(state), `${state}: ${note}`);
-      await delay(200);
+      await waitFor(200);
       return state === "done";
     }, { withinMs: 300_000, detail: () => [...states].join("\n") });
     assert.ok(fewest >= 3, `a file had ${fewest} copies on the way`);

@@ -13,7 +13,8 @@ import { bytesOf } from "../e2e/content.ts";
 import type { NodeChild } from "../e2e/node_child.ts";
 import { NodePool } from "../e2e/node_pool.ts";
 import { cutInto, openTab } from "../e2e/tab_peer.ts";
-import { delay, until } from "../e2e/until.ts";
+import { waitFor } from "../../web/wait.ts";
+import { until } from "../e2e/until.ts";
 import type { RawTab } from "../unit/server/net/raw_tab.ts";
 
 const minutes = Number(Deno.env.get("SKYRING_SOAK_MINUTES") ?? 10);
@@ -106,7 +107,7 @@ Deno.test("tabs that ask for much and read nothing cost a node a bounded amount"
         const startMs = performance.now();
         assert.equal((await node.json("/health", 20_000)).ok, true);
         assert.ok(performance.now() - startMs < 10_000, "the node answers meanwhile");
-        await delay(1_000);
+        await waitFor(1_000);
       }
       const { items: left } = await node.json("/api/tabs?limit=1000");
       console.log(
@@ -152,7 +153,7 @@ async function visitOnce(node: NodeChild, visit: Visit): Promise<void> {
   } catch (error) {
     if (error instanceof assert.AssertionError) throw error;
     counts.refused += 1; // a full node says so, and the next visit is a new one
-    return await delay(200);
+    return await waitFor(200);
   }
   try {
     if (bad) {
@@ -199,10 +200,10 @@ async function misbehave(tab: RawTab, { cids, seed }: Visit): Promise<void> {
         const payload = encodeHave({ lease: false, cids: [cid] }).slice(1);
         stream.send(encodeFrame({ kind: blockFrame.want, id: index + 1, payload }));
       });
-      await delay(1_000);
+      await waitFor(1_000);
     } else if (manner === 1) {
       stream.send(crypto.getRandomValues(new Uint8Array(10_000)));
-      await delay(100);
+      await waitFor(100);
     } else if (manner === 2) {
       const have = encodeFrame({
         ...{ kind: blockFrame.have, id: 1 },
@@ -210,7 +211,7 @@ async function misbehave(tab: RawTab, { cids, seed }: Visit): Promise<void> {
       });
       for (let sent = 0; sent < 200; sent++) stream.send(have);
       stream.send(have.slice(0, 40));
-      await delay(500);
+      await waitFor(500);
     } else {
       for (let opened = 0; opened < 100; opened++) {
         (await tab.open()).abort(new Error("next"));
@@ -227,7 +228,7 @@ async function watchMemory(node: NodeChild, forMs: number): Promise<number[]> {
   const deadline = performance.now() + forMs;
   while (performance.now() < deadline) {
     samples.push(memoryOf(node));
-    await delay(1_000);
+    await waitFor(1_000);
   }
   return samples;
 }

@@ -13,7 +13,7 @@ import { createDagBuilder } from "../../shared/block/dag_builder.ts";
 import { type FileEntry, toTake } from "./file_list.ts";
 import type { KeepPorts } from "./keep_file.ts";
 import type { TabHash } from "./tab_hash.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor } from "../wait.ts";
 
 /** Inner blocks beside the bytes of a file: one of 10 KiB for 44 MiB. */
 const innerShare = 0.001;

@@ -7,7 +7,7 @@ import { toTake } from "./file_list.ts";
 import type { NodeApi } from "./node_api.ts";
 import type { TabStore } from "./tab_store.ts";
 import type { Taker } from "./taker.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor } from "../wait.ts";
 
 const askedMax = 256;
 /** When all that was named is here: rarity changes slowly. */

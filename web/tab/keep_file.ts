@@ -9,7 +9,7 @@ import { type FileEntry, type FileList, toTake } from "./file_list.ts";
 import type { NodeApi } from "./node_api.ts";
 import type { TabStore } from "./tab_store.ts";
 import type { Taken, Taker, ToTake } from "./taker.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor } from "../wait.ts";
 
 /** A whole file is compared with its name again after this time; one that is not, sooner. */
 const wholeMs = 5 * 60_000;

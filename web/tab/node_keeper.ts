@@ -6,7 +6,7 @@ import { messageOf } from "../../shared/base/errors.ts";
 import { socketUrl } from "../peer/socket_address.ts";
 import type { NodeApi, Permit } from "./node_api.ts";
 import type { TabNetwork } from "./tab_network.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor } from "../wait.ts";
 
 /** Beside the origin: enough that one node's end stops nothing, few enough for a phone. */
 const othersMax = 4;

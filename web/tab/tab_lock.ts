@@ -4,7 +4,7 @@
 
 import * as v from "valibot";
 import type { KeyValues } from "./key_values.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor } from "../wait.ts";
 
 const lockName = "skyring-tab";
 const leaseKey = "lease";

@@ -25,23 +25,20 @@ Deno.test("NodeApi says that a node cannot be reached, and that it may be tried 
 });
 
 Deno.test("NodeApi tells an answer that breaks off from one that is of no node", async () => {
-  const cut = () => {
-    let sent = false;
-    const body = new ReadableStream({
-      pull(controller) {
-        if (sent) return controller.error(new Error("cut"));
-        sent = true;
-        controller.enqueue(new TextEncoder().encode('{"items":['));
-      },
-    });
-    return new Response(body);
-  };
-  await answering(cut, async (origin) => {
-    await assert.rejects(createNodeApi(origin).rare({ limit: 1, seed: 1 }, never), {
-      message: /^Cannot reach the node: /,
-      retriable: true,
-    });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const cutting = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(65_536));
+    const cut = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"items":[';
+    await connection.write(new TextEncoder().encode(cut));
+  })();
+  const api = createNodeApi(`http://127.0.0.1:${listener.addr.port}`);
+  await assert.rejects(api.rare({ limit: 1, seed: 1 }, never), {
+    message: /^Cannot reach the node: /,
+    retriable: true,
   });
+  await cutting;
+  listener.close();
   await answering(() => new Response("<html>"), async (origin) => {
     await assert.rejects(createNodeApi(origin).rare({ limit: 1, seed: 1 }, never), {
       message: "Cannot read answer: it is not one of a node",
