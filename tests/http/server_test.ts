@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHttpServer, type HttpServer } from "../../server/http/server.ts";
 import type { FetchHandler } from "../../server/http/adapter.ts";
-import { standingStill } from "../e2e/until.ts";
+import { standingStill, until } from "../e2e/until.ts";
 import { rawSocket } from "./socket.ts";
 
 const KiB = 1024;
@@ -29,14 +29,6 @@ async function withServer(
 
 function text(body: string, status = 200): Response {
   return new Response(body, { status, headers: { "content-length": String(body.length) } });
-}
-
-async function eventually(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 Deno.test("createHttpServer() closes half-open clients while others are served", async () => {
@@ -186,7 +178,7 @@ Deno.test("createListener() aborts signal and body when the client leaves", asyn
     client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     await client.until(/200/);
     client.socket.destroy();
-    await eventually(() => cancelled && aborted, "abort and cancel");
+    await until("abort and cancel", () => cancelled && aborted, { withinMs: 5_000 });
   });
 });
 
@@ -314,7 +306,7 @@ Deno.test("createHttpServer() closes a client that stops reading its download", 
     const client = await rawSocket(port);
     client.socket.pause();
     client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    await eventually(() => cancelled, "the body of an idle client is cancelled");
+    await until("the body of an idle client is cancelled", () => cancelled, { withinMs: 5_000 });
     client.socket.destroy();
   }, { idleMs: 500, bodyWindowMs: 20_000 });
 });

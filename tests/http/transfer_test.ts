@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { createHttpServer } from "../../server/http/server.ts";
 import type { Pool } from "../../server/engine/pool.ts";
+import { until } from "../e2e/until.ts";
 import { createFixture } from "./app_fixture.ts";
 import { createMemoryPool, type MemoryPool } from "./memory_pool.ts";
 import { rawSocket } from "./socket.ts";
@@ -23,14 +24,6 @@ async function withPool(
     await use(port, inner);
   } finally {
     await server.stop();
-  }
-}
-
-async function eventually(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
@@ -64,7 +57,7 @@ Deno.test("GET stops reading from the pool, and aborts it, when the client leave
     }
     assert.equal(reading, 8);
     clients.forEach((client) => client.socket.destroy());
-    await eventually(() => reading === 0 && aborted, "all reads ended");
+    await until("all reads ended", () => reading === 0 && aborted, { withinMs: 5_000 });
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { asNodeId } from "../../../../shared/base/ids.ts";
 import { createFreshness } from "../../../../server/engine/catalog_freshness.ts";
+import { until } from "../../../e2e/until.ts";
 
 const peers = ["a", "b"].map((name) => asNodeId(`12D3KooWTestNode${name}`));
 
@@ -38,14 +39,14 @@ Deno.test("createFreshness() never answers from a round that began before its ca
   });
   const settled: number[] = [];
   const first = fresh().then(() => settled.push(1));
-  await until(() => seen.length === 1);
+  await until("the first round", () => seen.length === 1);
   stored = 1;
   const second = fresh().then(() => settled.push(2));
   const third = fresh().then(() => settled.push(3));
   turns[0]?.();
   await first;
   assert.deepEqual(settled, [1], "the others asked later");
-  await until(() => seen.length === 2);
+  await until("the second round", () => seen.length === 2);
   turns[1]?.();
   await Promise.all([second, third]);
   assert.deepEqual(seen, [0, 1], "one round for both");
@@ -81,7 +82,3 @@ Deno.test("createFreshness() begins another round after one that could not begin
   broken = false;
   assert.equal(await fresh(), true);
 });
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
-}

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type KnownNode, NodeSet } from "../../../../server/gateway/node_set.ts";
+import { until } from "../../../e2e/until.ts";
 import { type FakeNode, type FakeOptions, startFake } from "./fake_node.ts";
 
 async function withNodes(
@@ -23,14 +24,6 @@ async function withNodes(
   }
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, "it did not happen within 10 s");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 const chosen = (set: NodeSet, except: readonly KnownNode[] = [], spread = true) =>
   set.choose({ spread, except: new Set(except) });
 
@@ -47,10 +40,10 @@ Deno.test("NodeSet gives up a node that hangs, and takes it again when it answer
     assert.ok(node !== undefined);
     const { gone } = node;
     hangs = true;
-    await until(() => chosen(set) === undefined);
-    await until(() => gone.aborted);
+    await until("a node no longer chosen", () => chosen(set) === undefined, { withinMs: 10_000 });
+    await until("requests given up", () => gone.aborted, { withinMs: 10_000 });
     hangs = false;
-    await until(() => chosen(set) !== undefined);
+    await until("a node chosen again", () => chosen(set) !== undefined, { withinMs: 10_000 });
     assert.equal(chosen(set)?.gone.aborted, false);
   });
 });
@@ -68,10 +61,12 @@ Deno.test("NodeSet calls a node quiet at the first poll that others answer and i
     assert.ok(first !== undefined);
     const { quiet, gone } = first;
     hangs = 1;
-    await until(() => quiet.aborted);
+    await until("silence noticed", () => quiet.aborted, { withinMs: 10_000 });
     assert.ok(!gone.aborted, "what cannot go on elsewhere is waited for longer");
     hangs = 0;
-    await until(() => !first.quiet.aborted && first.answers);
+    await until("an answer again", () => !first.quiet.aborted && first.answers, {
+      withinMs: 10_000,
+    });
   });
   hangs = 0;
   await withNodes(fakes.slice(0, 1), async (set) => {
@@ -79,7 +74,7 @@ Deno.test("NodeSet calls a node quiet at the first poll that others answer and i
     assert.ok(only !== undefined);
     const { quiet } = only;
     hangs = 1;
-    await until(() => !only.answers);
+    await until("no answer", () => !only.answers, { withinMs: 10_000 });
     assert.ok(!quiet.aborted, "with nobody else to ask, a slow answer is better than none");
   });
 });
@@ -111,11 +106,11 @@ Deno.test("NodeSet passes over nodes that are dead, left or not ready while othe
     const bases = () => new Set(Array.from({ length: 9 }, () => chosen(set)?.base));
     assert.deepEqual(bases(), new Set([first, second]));
     rows.push({ http: first ?? "", state: "alive" }, { http: second ?? "", state: "dead" });
-    await until(() => bases().size === 1);
+    await until("one node left", () => bases().size === 1, { withinMs: 10_000 });
     assert.deepEqual(bases(), new Set([first]));
     await nodes[0]?.stop();
     await nodes[1]?.stop();
-    await until(() => chosen(set)?.base === third);
+    await until("the third chosen", () => chosen(set)?.base === third, { withinMs: 10_000 });
     assert.equal(set.ready, false);
   });
 });
