@@ -5,8 +5,8 @@
 import { ring } from "../charts/ring.ts";
 import type { MovePlan } from "../../shared/job.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
-import { Frame, type FrameView } from "./frame.tsx";
-import { Plan } from "./order.tsx";
+import type { FrameView } from "./frame.tsx";
+import { OrderFrame, type OrderWords, Plan } from "./order.tsx";
 import { Command, Glyph, Notice, Picture } from "./picture.tsx";
 import type { ClusterProcess, PoolView } from "./pool_view.ts";
 import { cliCommand, counted } from "./words.ts";
@@ -116,59 +116,41 @@ export function ClusterOrderPage(
   const { order, process, pool, plan, node } = view;
   const name = process?.name ?? "";
   const words = wordsOf(order, name);
-  const refusal = pool.cluster?.refusal ?? null;
   return (
-    <Frame view={frame} title={words.title} page="nodes">
-      <main id="main" class="main on-page order">
-        <p class="crumbs">
-          <a href="/ui/nodes">Nodes</a> / {order === "add" ? "the cluster" : name} /
-        </p>
-        <div class="head">
-          <div>
-            <h1>{words.title}</h1>
-            <p>{words.says}</p>
-          </div>
+    <OrderFrame
+      {...{ frame, words }}
+      about={order === "add" ? "the cluster" : name}
+      refusal={pool.cluster?.refusal ?? null}
+    >
+      {order === "add" && <NowAndThen pool={pool} />}
+      {view.unknown !== null && (
+        <Notice sign="fetching" tone="wanted">
+          <p>
+            <b>What it would take is not known:</b> {view.unknown}. <a href="">Ask again</a>
+          </p>
+        </Notice>
+      )}
+      {plan !== null && node !== null && (
+        <Plan
+          view={{ kind: "stop", node, ring: null, size: "", replicas: view.replicas }}
+          plan={plan}
+        />
+      )}
+      <form method="post" action={`/ui/cluster/${order}`} class="deed">
+        <input type="hidden" name="node" value={name} />
+        <div class="sheet-foot">
+          <Command text={cliCommand("cluster", order === "add" ? ["add"] : [order, name])} />
+          <a class="btn" href="/ui/nodes">Leave it as it is</a>
+          <button type="submit" class={`btn ${words.risky ? "btn-risk" : "btn-main"}`}>
+            {words.deed}
+          </button>
         </div>
-        {refusal !== null && (
-          <Notice sign="dead" tone="risk">
-            <p>
-              <b>{refusal}</b>
-            </p>
-          </Notice>
-        )}
-        {order === "add" && <NowAndThen pool={pool} />}
-        {view.unknown !== null && (
-          <Notice sign="fetching" tone="wanted">
-            <p>
-              <b>What it would take is not known:</b> {view.unknown}. <a href="">Ask again</a>
-            </p>
-          </Notice>
-        )}
-        {plan !== null && node !== null && (
-          <Plan
-            view={{ kind: "stop", node, ring: null, size: "", replicas: view.replicas }}
-            plan={plan}
-          />
-        )}
-        <form method="post" action={`/ui/cluster/${order}`} class="deed">
-          <input type="hidden" name="node" value={name} />
-          <div class="sheet-foot">
-            <Command text={cliCommand("cluster", order === "add" ? ["add"] : [order, name])} />
-            <a class="btn" href="/ui/nodes">Leave it as it is</a>
-            <button type="submit" class={`btn ${words.risky ? "btn-risk" : "btn-main"}`}>
-              {words.deed}
-            </button>
-          </div>
-        </form>
-      </main>
-    </Frame>
+      </form>
+    </OrderFrame>
   );
 }
 
-interface Words {
-  readonly title: string;
-  readonly says: string;
-  readonly deed: string;
+interface Words extends OrderWords {
   readonly risky: boolean;
 }
 

@@ -1,6 +1,7 @@
 // An order to a node, before it is given: what will move, what is at risk meanwhile, the pool now
 // and after; then the button that names the deed. Refusals say what is missing and what to do.
 
+import type { Child } from "hono/jsx";
 import { ring } from "../charts/ring.ts";
 import type { RingArc } from "../charts/ring_layout.ts";
 import { formatSize, parseSize } from "../../shared/base/units.ts";
@@ -31,23 +32,33 @@ export interface OrderView {
   readonly refusal: string | null;
 }
 
-interface OrderWords {
+/** What an order is called, does, and says on its button. */
+export interface OrderWords {
   readonly title: string;
   readonly says: string;
   readonly deed: string;
 }
 
-/** The whole page. */
-export function OrderPage(
-  { view, frame }: { readonly view: OrderView; readonly frame: FrameView },
+interface OrderFrameProps {
+  readonly frame: FrameView;
+  readonly words: OrderWords;
+  /** What it is about, after "Nodes /". */
+  readonly about: string;
+  readonly refusal: string | null;
+  /** What to do about a refusal. */
+  readonly advice?: string;
+  readonly children?: Child;
+}
+
+/** The page of any order, before it is given: where it belongs, what it does, why it is refused. */
+export function OrderFrame(
+  { frame, words, about, refusal, advice, children }: OrderFrameProps,
 ) {
-  const { kind, node, refusal } = view;
-  const words = wordsOf(kind, node.name);
   return (
     <Frame view={frame} title={words.title} page="nodes">
       <main id="main" class="main on-page order">
         <p class="crumbs">
-          <a href="/ui/nodes">Nodes</a> / {node.name} /
+          <a href="/ui/nodes">Nodes</a> / {about} /
         </p>
         <div class="head">
           <div>
@@ -58,17 +69,33 @@ export function OrderPage(
         {refusal !== null && (
           <Notice sign="dead" tone="risk">
             <p>
-              <b>{refusal}</b>{" "}
-              {kind === "leave" || kind === "resize" ? "Add a node, or make one bigger." : ""}
+              <b>{refusal}</b> {advice}
             </p>
           </Notice>
         )}
-        {kind === "resize" && <SizeForm view={view} />}
-        {view.plan !== null && <Plan view={view} plan={view.plan} />}
-        {view.mayBeLost !== null && <Losses lost={view.mayBeLost} />}
-        {(kind !== "resize" || view.plan !== null) && <Deed view={view} words={words} />}
+        {children}
       </main>
     </Frame>
+  );
+}
+
+/** The whole page. */
+export function OrderPage(
+  { view, frame }: { readonly view: OrderView; readonly frame: FrameView },
+) {
+  const { kind, node, refusal } = view;
+  const words = wordsOf(kind, node.name);
+  return (
+    <OrderFrame
+      {...{ frame, words, refusal }}
+      about={node.name}
+      advice={kind === "leave" || kind === "resize" ? "Add a node, or make one bigger." : ""}
+    >
+      {kind === "resize" && <SizeForm view={view} />}
+      {view.plan !== null && <Plan view={view} plan={view.plan} />}
+      {view.mayBeLost !== null && <Losses lost={view.mayBeLost} />}
+      {(kind !== "resize" || view.plan !== null) && <Deed view={view} words={words} />}
+    </OrderFrame>
   );
 }
 
