@@ -3,10 +3,19 @@
 import assert from "node:assert/strict";
 import type { Cid } from "../../../../shared/base/ids.ts";
 import { inVirtualTime, testBytes } from "./test_pool.ts";
-import { createUpkeepPool, whileRunning } from "./upkeep_pool.ts";
+import { createUpkeepPool, type UpkeepNode, type UpkeepPool, whileRunning } from "./upkeep_pool.ts";
 
 const MiB = 1024 * 1024;
 const hour = 3_600_000;
+
+/** Pushes a file and deletes it. @returns how many of its blocks the node holds, all garbage now */
+async function leaveUnreferenced(upkeep: UpkeepPool, node: UpkeepNode): Promise<number> {
+  await upkeep.push("a", testBytes(2 * MiB));
+  const held = node.store.use().blocks;
+  assert.ok(held > 0);
+  upkeep.remove("a");
+  return held;
+}
 
 Deno.test("Collector removes what nothing references, spares leases and running pushes", () =>
   inVirtualTime(async (clock) => {
@@ -45,10 +54,8 @@ Deno.test("Collector refuses while a member does not answer: it may be pushing",
 Deno.test("Collector spares what a write of unknown outcome may still need", () =>
   inVirtualTime(async (clock) => {
     const upkeep = createUpkeepPool(clock);
-    await upkeep.push("a", testBytes(2 * MiB));
     const [node, other] = [upkeep.at(0), upkeep.at(2)];
-    const held = node.store.use().blocks;
-    upkeep.remove("a");
+    const held = await leaveUnreferenced(upkeep, node);
     upkeep.jump(120_000);
     const collect = () => whileRunning(upkeep, node.service.collect());
     for (const one of [node, other]) {
@@ -72,10 +79,8 @@ Deno.test("Collector spares what a write of unknown outcome may still need", () 
 Deno.test("Collector waits in its time, too, until every member is through its registers", () =>
   inVirtualTime(async (clock) => {
     const upkeep = createUpkeepPool(clock);
-    await upkeep.push("a", testBytes(2 * MiB));
     const [node, other] = [upkeep.at(0), upkeep.at(2)];
-    const held = node.store.use().blocks;
-    upkeep.remove("a");
+    const held = await leaveUnreferenced(upkeep, node);
     const passTime = async () => {
       upkeep.jump(2 * hour);
       for (let turn = 0; turn < 4; turn++) {
