@@ -291,7 +291,7 @@ export interface AgreementStatus {
   readonly unsettled: number;
   /** It has left, and every slot it ever decided is settled: it may exit for good (R8). */
   readonly mayExit: boolean;
-  /** A majority of the council is not believed alive. */
+  /** A majority of the council is not believed alive: no new roster, no writes (R6). */
   readonly readOnly: boolean;
   readonly operations: number;
   /** Old lineages whose records are still being offered. */

@@ -136,7 +136,7 @@ export function createProposer(
 
   function prepare(operation: Operation, epoch: number): void {
     const boot = core.mutants.has("ballot-reused") ? 0 : core.boot;
-    // Never a ballot twice in one boot: a late promise to an earlier operation would count.
+    // P5: never a ballot twice in one boot, since a late promise to an earlier one would count.
     rounds = Math.max(rounds, operation.round) + 1;
     operation.round = rounds;
     operation.ballot = [epoch, operation.round, core.self, boot];

@@ -26,6 +26,7 @@ export interface Value {
   /** Number of changes so far, this one included. */
   readonly n: number;
   readonly stamp: Stamp;
+  /** A delete is a value like any other (T1). */
   readonly deleted: boolean;
   /** Versions of the last 8 changes, newest last, its own included. */
   readonly recent: readonly Ballot[];
