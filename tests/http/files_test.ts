@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { encodeCursor } from "../../server/http/requests.ts";
 import { createFixture, type Fixture } from "./app_fixture.ts";
+import { createMemoryPool } from "./memory_pool.ts";
 
 function pattern(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
@@ -23,6 +25,26 @@ async function codeOf(answer: Response): Promise<string> {
   assert.ok(problem.type && problem.title && problem.detail);
   return `${answer.status} ${problem.code}`;
 }
+
+Deno.test("a list says that it may lack something, and only its first page asks for freshness", async () => {
+  const asked: (boolean | undefined)[] = [];
+  let stale = true;
+  const fixture = createFixture({}, {
+    pool: {
+      ...createMemoryPool(Date.now),
+      list: ({ fresh }) => {
+        asked.push(fresh);
+        return Promise.resolve({ items: [], next: null, stale });
+      },
+    },
+  });
+  const first = await fixture.ask("/api/files");
+  assert.equal(first.headers.get("skyring-stale"), "1");
+  stale = false;
+  const next = await fixture.ask(`/api/files?cursor=${encodeCursor("a")}`);
+  assert.equal(next.headers.get("skyring-stale"), null);
+  assert.deepEqual(asked, [true, false]);
+});
 
 Deno.test("PUT then GET gives the same bytes, with 201, 200, ETag and Location", async () => {
   const fixture = createFixture();

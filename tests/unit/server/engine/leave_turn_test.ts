@@ -75,6 +75,35 @@ Deno.test("LeaveTurn lets every node leave, and never two at once, in any order 
   );
 });
 
+Deno.test("LeaveTurn lets the lower of two go first who ask in the very same moments", async () => {
+  const ids = [asNodeId("node-1"), asNodeId("node-2")] as const;
+  const turns = new Map<NodeId, LeaveTurn>();
+  let rounds = 0;
+  const first = Promise.withResolvers<NodeId>();
+  const over = new AbortController();
+  const sleep = async () => {
+    rounds += 1;
+    if (rounds > 100) over.abort(new Error("nobody goes first"));
+    for (let tick = 0; tick < 4; tick++) await Promise.resolve();
+  };
+  const takes = ids.map(async (self, at) => {
+    const turn = new LeaveTurn({
+      self,
+      peers: () => ids.filter((id) => id !== self),
+      ask: async (peer) => (await Promise.resolve(), turns.get(peer)?.answer(self)),
+      clock: { now: () => 0, sleep },
+    });
+    turns.set(self, turn);
+    await Promise.resolve(); // until both are there
+    await turn.take(over.signal, { waiting: () => undefined });
+    first.resolve(self);
+    if (at === 0) over.abort(new Error("the other has waited enough"));
+  });
+  const ends = await Promise.allSettled(takes);
+  assert.deepEqual(ends.map(({ status }) => status), ["fulfilled", "rejected"]);
+  assert.equal(await first.promise, ids[0]);
+});
+
 Deno.test("LeaveTurn.take() waits for who does not answer, and gives up with its signal", async () => {
   const abort = new AbortController();
   const waited: string[] = [];

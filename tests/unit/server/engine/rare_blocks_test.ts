@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Cid } from "../../../../shared/base/ids.ts";
-import { rareStaleMs } from "../../../../shared/base/tab_limits.ts";
+import { rareBlocksKept, rareStaleMs } from "../../../../shared/base/tab_limits.ts";
 import { cidOfDigest } from "../../../../shared/block/cid.ts";
+import { slotOfCid } from "../../../../shared/ring/slot.ts";
 import { RareBlocks, type RarePorts } from "../../../../server/engine/rare_blocks.ts";
 import { createTestPool, inVirtualTime, testBytes, type TestPool } from "./test_pool.ts";
 
@@ -82,4 +83,25 @@ Deno.test("list() counts once for all callers, and again when the count is old",
     await clock.sleep(rareStaleMs);
     await rare.list({ limit: 9, seed: 1 });
     assert.equal(haves, 2 * once);
+  }));
+
+Deno.test("list() keeps those with the fewest owners alive when there are more than it keeps", () =>
+  inVirtualTime(async (clock) => {
+    const pool = createTestPool({ nodes: 4, clock });
+    const { ring } = pool.ports(0);
+    const lost = pool.node(3);
+    const weak = new Set<Cid>();
+    const all = rareBlocksKept + 600;
+    for (let seed = 1; seed <= all; seed++) {
+      const bytes = testBytes(16, seed);
+      const cid = cidOfDigest(createHash("sha256").update(bytes).digest(), "raw");
+      if (ring.placement().ownersOf(slotOfCid(cid), 3).includes(lost.id)) weak.add(cid);
+      await pool.node(0).store.put(cid, bytes, "leaf");
+    }
+    assert.ok(weak.size > 100 && weak.size < rareBlocksKept, `${weak.size} are weak`);
+    lost.manner = "dead";
+    const rare = new RareBlocks(portsOf(pool, new Set(), 9));
+    const named = new Set((await rare.list({ limit: all, seed: 1 })).map(({ cid }) => cid));
+    assert.equal(named.size, rareBlocksKept);
+    assert.deepEqual([...weak].filter((cid) => !named.has(cid)), []);
   }));

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { SkyringError } from "../../../../shared/base/errors.ts";
 import { gatewayHeader, readWord, sealWord } from "../../../../server/http/gateway_word.ts";
 import { createFixture, node } from "../../../http/app_fixture.ts";
+import { createFakeActions } from "../../../http/fake_actions.ts";
 
 const said = {
   origin: "https://pool.example",
@@ -64,6 +66,32 @@ Deno.test("pages through a cluster's gateway have its orders, others have none",
   assert.equal([...add.matchAll(/class="ring ring-mini/g)].length, 2);
   assert.equal((await look("order=pause&node=none", { headers })).status, 404);
   assert.equal((await look("order=wipe", { headers })).status, 422);
+});
+
+Deno.test("the page of an order to a process says why its plan is not known, and breaks for a bug", async () => {
+  const actions = createFakeActions();
+  const processes = [{ name: "node-1", state: "running" as const, port: 7_000 }];
+  const headers = {
+    [gatewayHeader]: sealWord({ ...said, cluster: { processes, refusal: null } }, null),
+  };
+  const pause = async (stop: typeof actions.stop, state: typeof node.state = "alive") => {
+    const { ask } = createFixture({}, {
+      nodes: () => [{ ...node, id: "node-1", state }],
+      nodeActions: { ...actions, stop },
+    });
+    return await ask("/ui/cluster?order=pause&node=node-1", { headers });
+  };
+  const failing = (error: Error) => () => Promise.reject(error);
+  const unready = await pause(failing(new SkyringError("not_ready", "Cannot plan: it joins")));
+  assert.equal(unready.status, 200);
+  const page = await unready.text();
+  assert.match(page, /What it would take is not known:<\/b> Cannot plan: it joins\./);
+  assert.match(page, /action="\/ui\/cluster\/pause"/);
+  assert.match(
+    await (await pause(actions.stop, "dead")).text(),
+    /not known:<\/b> it does not answer/,
+  );
+  assert.equal((await pause(failing(new TypeError("a bug")))).status, 500);
 });
 
 Deno.test("visitors through one gateway have four streams each, not four in all", async () => {
