@@ -43,6 +43,19 @@ Deno.test("Collector removes what nothing references, spares leases and running 
     assert.equal((await collect()).blocks <= 1, true, "nothing of what is referenced");
   }));
 
+Deno.test("Collector spares what was touched since a push began that runs on its own node", () =>
+  inVirtualTime(async (clock) => {
+    const upkeep = createUpkeepPool(clock);
+    const node = upkeep.at(0);
+    const end = node.activity.pushBegan();
+    const held = await leaveUnreferenced(upkeep, node);
+    upkeep.jump(90_000);
+    const collect = () => whileRunning(upkeep, node.service.collect());
+    assert.equal((await collect()).blocks, 0);
+    end();
+    assert.equal((await collect()).blocks, held);
+  }));
+
 Deno.test("Collector refuses while a member does not answer: it may be pushing", () =>
   inVirtualTime(async (clock) => {
     const upkeep = createUpkeepPool(clock);

@@ -61,3 +61,45 @@ for (const path of ["/api/blocks/bafy", "/api/files/f?view=blocks"]) {
     }
   });
 }
+
+Deno.test("forward() asks a node that broke off no more, until a poll finds it again", async () => {
+  const asked = { broken: 0, well: 0 };
+  const broken = await listen({
+    ready: () => 200,
+    answer: (response) => {
+      asked.broken += 1;
+      response.destroy();
+    },
+  });
+  const well = await listen({
+    ready: () => 200,
+    answer: (response) => {
+      asked.well += 1;
+      response.writeHead(200).end("answer");
+    },
+  });
+  const nodes = new NodeSet({
+    ...{ self: "127.0.0.1:8000", given: [broken.base, well.base], token: null },
+    log: () => undefined,
+    waits: { pollMs: 60_000, timeoutMs: 1_000 },
+  });
+  try {
+    await nodes.poll();
+    const passing = { nodes, bodies: createHeldBodies(), port: 8000, log: () => undefined };
+    const read = async () => {
+      const response = await forward(new Request("http://127.0.0.1:8000/api/blocks/b"), passing);
+      assert.equal(await response.text(), "answer");
+    };
+    for (let turn = 0; turn < 6; turn++) await read();
+    assert.deepEqual(asked, { broken: 1, well: 6 });
+    await nodes.poll();
+    for (let turn = 0; turn < 6; turn++) await read();
+    assert.deepEqual(asked, { broken: 2, well: 12 });
+  } finally {
+    await nodes.stop();
+    for (const { server } of [broken, well]) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  }
+});
