@@ -9,6 +9,7 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@
 import type { PrivateKey } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import * as v from "valibot";
+import { messageOf } from "../../shared/base/errors.ts";
 import { GiB, MiB } from "../../shared/base/limits.ts";
 import { originAddress } from "../peer/socket_address.ts";
 import { addFile, type AddPorts, nameFile } from "./add_file.ts";
@@ -331,7 +332,11 @@ export class Tab {
 
   #work(job: typeof keepFile | typeof nameFile, entry: Parameters<typeof keepFile>[0]): void {
     const signal = this.#signalOf(entry);
-    if (signal !== undefined) void job(entry, this.#ports(), signal);
+    if (signal === undefined) return;
+    job(entry, this.#ports(), signal).catch((error) => {
+      entry.note = messageOf(error); // not even its own words could be saved
+      this.#options.onChange();
+    });
   }
 
   #signalOf(entry: Parameters<typeof keepFile>[0]): AbortSignal | undefined {

@@ -122,11 +122,12 @@ export class TabStore implements ServedBlocks {
     }
     // Taken before anything is awaited: two puts at once must not both find the same room.
     const missing = this.#bytes + bytes.length - this.#quotaBytes;
+    let freed: Promise<void> | undefined;
     if (missing > 0) {
       if (!this.#kept.has(cid) || this.roomFor("kept") < bytes.length) {
         return { ok: false, code: "full", freeBytes: this.#quotaBytes - this.#bytes };
       }
-      this.#letGo(this.#oldest(missing, "pool"));
+      freed = this.#letGo(this.#oldest(missing, "pool"));
     }
     this.#bytes += bytes.length;
     // A view would drag the whole buffer behind it into the database.
@@ -136,7 +137,8 @@ export class TabStore implements ServedBlocks {
     this.#writes.set(cid, write);
     this.#queue.push(write);
     void this.#flush();
-    return await done.promise;
+    const [outcome] = await Promise.all([done.promise, freed]);
+    return outcome;
   }
 
   async get(cid: Cid): Promise<Uint8Array | undefined> {
@@ -226,8 +228,8 @@ export class TabStore implements ServedBlocks {
     const { cid, bytes, kind, done } = write;
     // Forgotten while it was being written: its bytes went with everything else.
     if (this.#writes.get(cid) !== write) {
-      done.resolve({ ok: false, code: "full", freeBytes: 0 });
-      void this.#values.delMany([keyOf(cid, write)]);
+      const gone = () => done.resolve({ ok: false, code: "full", freeBytes: 0 });
+      this.#values.delMany([keyOf(cid, write)]).then(gone, done.reject);
       return;
     }
     this.#writes.delete(cid);

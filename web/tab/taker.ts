@@ -57,7 +57,7 @@ export class Taker {
 
   /**
    * Takes many, several at once, in their order; ends early when `onEach` says so. While some are
-   * written others come.
+   * written others come. @throws what the store throws, after all that had begun has ended
    */
   async takeAll(
     blocks: readonly ToTake[],
@@ -67,6 +67,7 @@ export class Taker {
   ): Promise<void> {
     let next = 0;
     let enough = false;
+    let failure: { readonly error: unknown } | undefined;
     const writes = new Set<Promise<void>>();
     const settle = async (block: ToTake, written: Promise<Taken>) => {
       if (options.onEach(block, await written) === "enough") enough = true;
@@ -76,13 +77,17 @@ export class Taker {
         const block = blocks[next++];
         if (block === undefined || enough || options.signal.aborted) return;
         const { written } = await this.#begin(block, options);
-        const write = settle(block, written).finally(() => writes.delete(write));
+        const write = settle(block, written).catch((error) => {
+          failure ??= { error };
+          enough = true;
+        }).finally(() => writes.delete(write));
         writes.add(write);
         if (writes.size > writesMax) await Promise.race(writes);
       }
     };
     await Promise.all(Array.from({ length: Math.min(lanes, blocks.length) }, lane));
     await Promise.all(writes);
+    if (failure !== undefined) throw failure.error;
   }
 
   /** Takes one. `anyWay`: also through the page's own node. Rejects for a bug alone. */

@@ -152,3 +152,12 @@ async function bytesIn(values: KeyValues): Promise<number> {
   }
   return sum;
 }
+
+Deno.test("TabStore put() says when what had to make room could not be removed", async () => {
+  const values = memoryValues();
+  const store = await open({ ...values, delMany: () => Promise.reject(new Error("gone")) }, 1_000);
+  const [helps, kept] = [testBlock("helps", 700), testBlock("kept", 700)];
+  assert.deepEqual(await store.put(helps.cid, helps.bytes, helps.kind), { ok: true, fresh: true });
+  store.keep([kept.cid]);
+  await assert.rejects(store.put(kept.cid, kept.bytes, kept.kind), { message: "gone" });
+});
