@@ -5,6 +5,7 @@ import { formatSize } from "../../shared/base/units.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
 import { Ago, Command } from "./picture.tsx";
 import type { DeletedRow } from "./pool_view.ts";
+import { Table } from "./table.tsx";
 import { cliCommand, counted, sinceText } from "./words.ts";
 
 export interface DeletedView {
@@ -60,36 +61,35 @@ export function DeletedPart({ view }: { readonly view: DeletedView }) {
           </p>
         </div>
       </div>
-      <div class="wrap" role="region" aria-label="Deleted files" tabindex={0}>
-        <table class="table table-stack table-act">
-          <thead>
-            <tr>
-              <th>Name</th>
-              <th class="num">Size</th>
-              <th class="num">Deleted</th>
-              <th class="num hide-s">Kept for another</th>
-              <th>
-                <span class="sr">Action</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((file) => (
-              <tr>
-                <td class="name clip" title={file.name}>{file.name}</td>
-                <td class="num">{formatSize(file.size)}</td>
-                <td class="num">
-                  <Ago at={file.deletedAt} now={now} />
-                </td>
-                <td class="num hide-s">{sinceText(file.keptUntil - now)}</td>
-                <td class="num">
-                  <UndeleteButton file={file} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Deleted files"
+        look="table-stack table-act"
+        head={
+          <>
+            <th>Name</th>
+            <th class="num">Size</th>
+            <th class="num">Deleted</th>
+            <th class="num hide-s">Kept for another</th>
+            <th>
+              <span class="sr">Action</span>
+            </th>
+          </>
+        }
+      >
+        {items.map((file) => (
+          <tr>
+            <td class="name clip" title={file.name}>{file.name}</td>
+            <td class="num">{formatSize(file.size)}</td>
+            <td class="num">
+              <Ago at={file.deletedAt} now={now} />
+            </td>
+            <td class="num hide-s">{sinceText(file.keptUntil - now)}</td>
+            <td class="num">
+              <UndeleteButton file={file} />
+            </td>
+          </tr>
+        ))}
+      </Table>
       <div class="tools block-s">
         <Command text={cliCommand("link", [first.cid, first.name])} />
       </div>

@@ -10,6 +10,7 @@ import { Frame, type FrameView, Live } from "./frame.tsx";
 import { UndeleteButton } from "./deleted.tsx";
 import { Ago, Command, Glyph, Picture } from "./picture.tsx";
 import type { DeletedRow, FileRow } from "./pool_view.ts";
+import { Table } from "./table.tsx";
 import { cliCommand, counted } from "./words.ts";
 
 /** How long a deletion is offered to be taken back above the list. */
@@ -166,27 +167,26 @@ function FileList({ view }: { readonly view: FilesView }) {
           </ul>
         </nav>
       )}
-      <div class="wrap" role="region" aria-label="Files" tabindex={0}>
-        <table class="table table-stack">
-          <thead>
-            <tr>
-              <th>Name</th>
-              <th>Copies</th>
-              <th class="hide-s">Pieces</th>
-              <th class="num">Size</th>
-              <th class="num hide-s">Changed</th>
-              <th class="hide-s">
-                <span class="sr">Download</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((file, index) => (
-              <Row file={file} pieces={view.pieces[index] ?? []} largest={largest} view={view} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Files"
+        look="table-stack"
+        head={
+          <>
+            <th>Name</th>
+            <th>Copies</th>
+            <th class="hide-s">Pieces</th>
+            <th class="num">Size</th>
+            <th class="num hide-s">Changed</th>
+            <th class="hide-s">
+              <span class="sr">Download</span>
+            </th>
+          </>
+        }
+      >
+        {items.map((file, index) => (
+          <Row file={file} pieces={view.pieces[index] ?? []} largest={largest} view={view} />
+        ))}
+      </Table>
       <div class="tools block-s">
         {view.cursor !== null && <a class="btn" href={hrefOf(view, null)}>First names</a>}
         {view.next !== null && <a class="btn" href={hrefOf(view, view.next)}>Next names</a>}

@@ -19,6 +19,7 @@ import {
   sizeOf,
   whole,
 } from "./words.ts";
+import { Table } from "./table.tsx";
 
 /** Cards up to here; more nodes are rows. */
 export const cardsMax = 24;
@@ -109,27 +110,28 @@ function NodeRows({ view }: { readonly view: PoolView }) {
     view.nodes.indexOf(left) - view.nodes.indexOf(right)
   );
   return (
-    <div class="wrap" role="region" aria-label="Nodes" tabindex={0}>
-      <table class="table table-stack">
-        <thead>
-          <tr>
-            <th>Node</th>
-            <th>Phase</th>
-            <th>Capacity</th>
-            <th class="num">Full</th>
-            <th class="num hide-s">Held</th>
-            <th class="num hide-s">Wanted</th>
-            <th class="num hide-s">Round trip</th>
-            {(view.takesOrders || view.cluster !== null) && (
-              <th class="hide-s">
-                <span class="sr">Actions</span>
-              </th>
-            )}
-          </tr>
-        </thead>
-        <tbody>{busyFirst.map((node) => <NodeRow node={node} view={view} />)}</tbody>
-      </table>
-    </div>
+    <Table
+      label="Nodes"
+      look="table-stack"
+      head={
+        <>
+          <th>Node</th>
+          <th>Phase</th>
+          <th>Capacity</th>
+          <th class="num">Full</th>
+          <th class="num hide-s">Held</th>
+          <th class="num hide-s">Wanted</th>
+          <th class="num hide-s">Round trip</th>
+          {(view.takesOrders || view.cluster !== null) && (
+            <th class="hide-s">
+              <span class="sr">Actions</span>
+            </th>
+          )}
+        </>
+      }
+    >
+      {busyFirst.map((node) => <NodeRow node={node} view={view} />)}
+    </Table>
   );
 }
 

@@ -4,6 +4,7 @@ import { formatRate, formatSize } from "../../shared/base/units.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
 import { Ago, Glyph } from "./picture.tsx";
 import type { PeerRow, PoolView } from "./pool_view.ts";
+import { Table } from "./table.tsx";
 import { counted, roundTrip } from "./words.ts";
 
 export interface PeersView {
@@ -62,24 +63,23 @@ export function PeersPart({ view }: { readonly view: PeersView }) {
           </p>
         </div>
       </div>
-      <div class="wrap" role="region" aria-label="Connections" tabindex={0}>
-        <table class="table table-stack">
-          <thead>
-            <tr>
-              <th>Peer</th>
-              <th>Way</th>
-              <th class="num">Round trip</th>
-              <th class="num">Takes from it</th>
-              <th class="num">Gives it</th>
-              <th class="num hide-s">In all</th>
-              <th class="num hide-s">For</th>
-            </tr>
-          </thead>
-          <tbody>
-            {peers.slice(0, rowsMax).map((peer) => <Row peer={peer} pool={pool} />)}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Connections"
+        look="table-stack"
+        head={
+          <>
+            <th>Peer</th>
+            <th>Way</th>
+            <th class="num">Round trip</th>
+            <th class="num">Takes from it</th>
+            <th class="num">Gives it</th>
+            <th class="num hide-s">In all</th>
+            <th class="num hide-s">For</th>
+          </>
+        }
+      >
+        {peers.slice(0, rowsMax).map((peer) => <Row peer={peer} pool={pool} />)}
+      </Table>
       {peers.length > rowsMax && (
         <p class="caption">and {counted(peers.length - rowsMax, "more connection")}</p>
       )}

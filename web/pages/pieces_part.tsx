@@ -7,6 +7,7 @@ import { formatBinarySize, formatSize } from "../../shared/base/units.ts";
 import type { FileView } from "./file_view.ts";
 import { Legend, Picture } from "./picture.tsx";
 import type { PieceRow } from "./pool_view.ts";
+import { Table } from "./table.tsx";
 import { counted, whole } from "./words.ts";
 
 const blocksListed = 100;
@@ -186,35 +187,33 @@ function sidesOf(pieces: readonly PieceRow[]): ReadonlyMap<string, Side> {
 function BlockTable({ view }: { readonly view: FileView }) {
   const nameOf = (id: string) => view.nodes.get(id)?.name ?? `${id.slice(0, 8)}…`;
   return (
-    <div class="wrap" role="region" aria-label="Blocks" tabindex={0}>
-      <table class="table">
-        <thead>
-          <tr>
-            <th class="num">Index</th>
-            <th>Block</th>
-            <th class="num">Size</th>
-            <th>Owners</th>
-            <th>Holders</th>
-          </tr>
-        </thead>
-        <tbody>
-          {view.pieces.slice(0, blocksListed).map((piece) => (
-            <tr>
-              <td class="num">{whole(piece.index)}</td>
-              <td>
-                <code>
-                  <a href={`/api/blocks/${piece.cid}`} title={piece.cid}>
-                    {piece.cid.slice(0, 8)}…{piece.cid.slice(-6)}
-                  </a>
-                </code>
-              </td>
-              <td class="num">{formatSize(piece.size)}</td>
-              <td>{piece.owners.map(nameOf).join(", ")}</td>
-              <td>{piece.holders.map(nameOf).join(", ")}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label="Blocks"
+      head={
+        <>
+          <th class="num">Index</th>
+          <th>Block</th>
+          <th class="num">Size</th>
+          <th>Owners</th>
+          <th>Holders</th>
+        </>
+      }
+    >
+      {view.pieces.slice(0, blocksListed).map((piece) => (
+        <tr>
+          <td class="num">{whole(piece.index)}</td>
+          <td>
+            <code>
+              <a href={`/api/blocks/${piece.cid}`} title={piece.cid}>
+                {piece.cid.slice(0, 8)}…{piece.cid.slice(-6)}
+              </a>
+            </code>
+          </td>
+          <td class="num">{formatSize(piece.size)}</td>
+          <td>{piece.owners.map(nameOf).join(", ")}</td>
+          <td>{piece.holders.map(nameOf).join(", ")}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

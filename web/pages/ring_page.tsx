@@ -7,6 +7,7 @@ import { EventList } from "./event_list.tsx";
 import { Frame, type FrameView, Live } from "./frame.tsx";
 import { Command, Glyph, Picture } from "./picture.tsx";
 import type { PoolView, RingView } from "./pool_view.ts";
+import { Table } from "./table.tsx";
 import { cliCommand, counted, percent, whole } from "./words.ts";
 
 /** One node of the table, in ring order. */
@@ -237,54 +238,52 @@ function NodeTable({ view }: { readonly view: RingPageView }) {
       <h2 class="rule" id="order">
         Nodes in ring order <small>each one's successor is the next line</small>
       </h2>
-      <div class="wrap" role="region" aria-label="Nodes in ring order" tabindex={0}>
-        <table class="table">
-          <thead>
+      <Table
+        label="Nodes in ring order"
+        head={
+          <>
+            <th>Node</th>
+            <th class="hide-s">Identifier</th>
+            <th class="bars">First owner of</th>
+            <th class="num">Slots</th>
+            <th class="num hide-s">Tokens</th>
+            <th class="hide-s">Before</th>
+            <th>After</th>
+          </>
+        }
+      >
+        {view.rows.map((entry) => {
+          const node = pool.nodes.find(({ id }) => id === entry.id);
+          const sign = node === undefined ? "dead" : signOf(node.state, node.phase.phase);
+          return (
             <tr>
-              <th>Node</th>
-              <th class="hide-s">Identifier</th>
-              <th class="bars">First owner of</th>
-              <th class="num">Slots</th>
-              <th class="num hide-s">Tokens</th>
-              <th class="hide-s">Before</th>
-              <th>After</th>
+              <td>
+                <span class="copies">
+                  <Glyph sign={sign} />
+                  <a href={`/ui/nodes#${entry.id}`}>{entry.name}</a>
+                </span>
+              </td>
+              <td class="hide-s">
+                <code title={entry.position}>
+                  {entry.position.slice(0, 4)}…{entry.position.slice(-4)}
+                </code>
+              </td>
+              <td class="bars">
+                <Picture
+                  svg={bar({ held: entry.firstSlots / most * 1_000 }, {
+                    label: percent(entry.firstSlots / shape.slotCount),
+                    thin: true,
+                  })}
+                />
+              </td>
+              <td class="num">{whole(entry.firstSlots)}</td>
+              <td class="num hide-s">{whole(entry.tokens)}</td>
+              <td class="hide-s">{entry.predecessor}</td>
+              <td>{entry.successor}</td>
             </tr>
-          </thead>
-          <tbody>
-            {view.rows.map((entry) => {
-              const node = pool.nodes.find(({ id }) => id === entry.id);
-              const sign = node === undefined ? "dead" : signOf(node.state, node.phase.phase);
-              return (
-                <tr>
-                  <td>
-                    <span class="copies">
-                      <Glyph sign={sign} />
-                      <a href={`/ui/nodes#${entry.id}`}>{entry.name}</a>
-                    </span>
-                  </td>
-                  <td class="hide-s">
-                    <code title={entry.position}>
-                      {entry.position.slice(0, 4)}…{entry.position.slice(-4)}
-                    </code>
-                  </td>
-                  <td class="bars">
-                    <Picture
-                      svg={bar({ held: entry.firstSlots / most * 1_000 }, {
-                        label: percent(entry.firstSlots / shape.slotCount),
-                        thin: true,
-                      })}
-                    />
-                  </td>
-                  <td class="num">{whole(entry.firstSlots)}</td>
-                  <td class="num hide-s">{whole(entry.tokens)}</td>
-                  <td class="hide-s">{entry.predecessor}</td>
-                  <td>{entry.successor}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+          );
+        })}
+      </Table>
     </section>
   );
 }

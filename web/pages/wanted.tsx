@@ -5,6 +5,7 @@ import { bar } from "../charts/bar.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
 import { Picture } from "./picture.tsx";
 import type { PoolView } from "./pool_view.ts";
+import { Table } from "./table.tsx";
 import { counted, sinceText, whole } from "./words.ts";
 
 export interface WantedView {
@@ -82,19 +83,20 @@ export function WantedPart({ view }: { readonly view: WantedView }) {
         <h2 class="rule" id="list">
           Blocks {view.more && <small>the first {view.items.length}</small>}
         </h2>
-        <div class="wrap" role="region" aria-label="Blocks wanted" tabindex={0}>
-          <table class="table table-stack">
-            <thead>
-              <tr>
-                <th>Block</th>
-                <th>Of</th>
-                <th>Why here</th>
-                <th>From whom</th>
-              </tr>
-            </thead>
-            <tbody>{view.items.map((row) => <Row row={row} now={view.pool.now} />)}</tbody>
-          </table>
-        </div>
+        <Table
+          label="Blocks wanted"
+          look="table-stack"
+          head={
+            <>
+              <th>Block</th>
+              <th>Of</th>
+              <th>Why here</th>
+              <th>From whom</th>
+            </>
+          }
+        >
+          {view.items.map((row) => <Row row={row} now={view.pool.now} />)}
+        </Table>
       </section>
     </>
   );

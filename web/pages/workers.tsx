@@ -4,6 +4,7 @@ import type { WorkerSnapshot } from "../../shared/status.ts";
 import type { Sign, Tone } from "../charts/glyph.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
 import { Ago, Command, Glyph } from "./picture.tsx";
+import { Table } from "./table.tsx";
 import { cliCommand, counted } from "./words.ts";
 
 export interface WorkersView {
@@ -56,24 +57,23 @@ export function WorkersPart({ view }: { readonly view: WorkersView }) {
           </p>
         </div>
       </div>
-      <div class="wrap" role="region" aria-label="Workers" tabindex={0}>
-        <table class="table table-stack">
-          <thead>
-            <tr>
-              <th>Loop</th>
-              <th>State</th>
-              <th>Progress</th>
-              <th>Last error</th>
-              <th>
-                <span class="sr">Action</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {view.workers.map((worker) => <WorkerRow worker={worker} now={view.now} />)}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Workers"
+        look="table-stack"
+        head={
+          <>
+            <th>Loop</th>
+            <th>State</th>
+            <th>Progress</th>
+            <th>Last error</th>
+            <th>
+              <span class="sr">Action</span>
+            </th>
+          </>
+        }
+      >
+        {view.workers.map((worker) => <WorkerRow worker={worker} now={view.now} />)}
+      </Table>
       <div class="tools block-s">
         <Command
           text={paused[0] === undefined
