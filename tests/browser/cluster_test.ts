@@ -2,46 +2,23 @@
 // resumed from the page, and a node's own dashboard offers none of it.
 
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
+import { withRealCluster } from "../e2e/cluster_child.ts";
 import { until } from "../e2e/until.ts";
 import { needing } from "../gate/needs.ts";
 import { shoot, withBrowser, withPage } from "./chromium.ts";
 import { faults, put } from "./journey.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-/** Ports of three nodes, of the gateway, and of their line protocols. */
-const offsets = [0, 1, 2, 3, 4, 5, 60, 100, 101, 102, 160];
-
 Deno.test({
   ...needing(["chromium"], "behind its gateway the dashboard changes the processes of a cluster"),
-  async fn() {
-    const folder = await Deno.makeTempDir({ prefix: "skyring-ui-cluster-" });
-    const port = freeBase();
-    const cluster = new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--quiet", "--no-check", "-A", "tests/e2e/real_cluster.ts"],
-        ...["--base-port", String(port), "--nodes", "2", "--gateway-port", String(port + 60)],
-        ...["--group", `ui-${port}`, "--no-mdns", "--capacity", "1GiB"],
-      ],
-      cwd: root,
-      env: { SKYRING_TEST_DATA: folder, SKYRING_CWD: folder },
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    try {
-      const base = `http://127.0.0.1:${port + 60}`;
+  fn: () =>
+    withRealCluster({ nodes: 2, more: 1, from: 41_000 }, async (cluster) => {
+      const base = cluster.gateway;
       await until("the cluster", async () => (await fetch(`${base}/ready`)).status === 200, {
         withinMs: 60_000,
       });
-      await withBrowser((browser) => journey(browser, { base, node: `http://127.0.0.1:${port}` }));
-    } finally {
-      cluster.kill("SIGTERM");
-      await cluster.status;
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
+      await withBrowser((browser) => journey(browser, { base, node: cluster.node(0) }));
+    }),
 });
 
 async function journey(
@@ -97,17 +74,4 @@ async function journey(
     assert.equal(await page.getByRole("link", { name: /^(Pause|Remove|Add)…?/ }).count(), 0);
     assert.deepEqual(errors, []);
   });
-}
-
-function freeBase(): number {
-  for (let base = 41_000 + Math.floor(Math.random() * 90) * 200;; base += 200) {
-    try {
-      for (const offset of offsets) {
-        Deno.listen({ hostname: "127.0.0.1", port: base + offset }).close();
-      }
-      return base;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
 }

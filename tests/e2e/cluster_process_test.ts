@@ -3,8 +3,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freeBasePort, portFlags } from "./cluster_child.ts";
+import { until } from "./until.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+/** Processes start slowly beside others. */
+const slow = { withinMs: 30_000 };
 
 interface Running {
   readonly basePort: number;
@@ -19,12 +23,12 @@ async function withCluster(
   use: (cluster: Running) => Promise<void>,
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "skyring-cluster-" });
-  const basePort = freeBase();
+  const basePort = freeBasePort({ nodes: 4, from: 21_000 });
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--no-check", "--no-prompt", "--allow-net", "--allow-run"],
       ...["--allow-env=SKYRING_*", "--ignore-env", "--allow-read", `--allow-write=${folder}`],
-      ...["tests/e2e/small_cluster.ts", ...ports(basePort), ...args],
+      ...["tests/e2e/small_cluster.ts", ...portFlags(basePort), ...args],
     ],
     cwd: root,
     env: { SKYRING_TEST_DATA: folder, SKYRING_CWD: folder },
@@ -50,24 +54,6 @@ async function withCluster(
   }
 }
 
-/** A port after which nothing listens where four nodes and a gateway will. */
-function freeBase(): number {
-  for (let base = 21_000 + Math.floor(Math.random() * 300) * 100;; base += 200) {
-    try {
-      for (const offset of [0, 1, 2, 3, 4, 5, 6, 7, 60, 100, 101, 102, 103, 160]) {
-        Deno.listen({ hostname: "127.0.0.1", port: base + offset }).close();
-      }
-      return base;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-}
-
-function ports(basePort: number): string[] {
-  return [`--base-port=${basePort}`, `--gateway-port=${basePort + 60}`];
-}
-
 async function ask(port: number, path = "/"): Promise<{ pid: number; join: string[] } | undefined> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}${path}`);
@@ -89,19 +75,6 @@ async function answersIn(port: number, ms: number): Promise<boolean> {
   }
 }
 
-async function until<T>(
-  what: string,
-  probe: () => Promise<T | undefined> | T | undefined,
-): Promise<T> {
-  const deadline = performance.now() + 30_000;
-  while (performance.now() < deadline) {
-    const value = await probe();
-    if (value !== undefined && value !== false) return value;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`Cannot see ${what}: 30 s passed`);
-}
-
 function isAlive(pid: number): boolean {
   try {
     // A dead orphan may stay as a zombie.
@@ -115,13 +88,13 @@ async function pidsOf({ basePort }: Running, count: number): Promise<number[]> {
   const pids: number[] = [];
   for (let index = 0; index < count; index++) {
     const port = basePort + 2 * index;
-    pids.push((await until(`node on ${port}`, () => ask(port))).pid);
+    pids.push((await until(`node on ${port}`, () => ask(port), slow)).pid);
   }
   return pids;
 }
 
 async function allGone(pids: readonly number[]): Promise<void> {
-  await until("all processes gone", () => pids.some(isAlive) ? undefined : true);
+  await until("all processes gone", () => !pids.some(isAlive), slow);
 }
 
 Deno.test("cluster starts its nodes in order, names their lines, and stops all by SIGTERM", async () => {
@@ -132,7 +105,11 @@ Deno.test("cluster starts its nodes in order, names their lines, and stops all b
     for (const port of [basePort + 2, basePort + 4]) {
       assert.deepEqual((await ask(port))?.join, [`http://127.0.0.1:${basePort}`]);
     }
-    await until("named lines", () => /^node-3 \| Skyring node node-3/m.test(cluster.output()));
+    await until(
+      "named lines",
+      () => /^node-3 \| Skyring node node-3/m.test(cluster.output()),
+      slow,
+    );
     const pid = Number(/pid (\d+);/.exec(cluster.output())?.[1]);
     assert.equal(pid, child.pid);
     Deno.kill(pid, "SIGTERM");
@@ -148,7 +125,7 @@ Deno.test("cluster leaves no orphan when it is killed with kill -9", async () =>
     const pids = await pidsOf(cluster, 2);
     // One of them hangs: it cannot find out by itself.
     await ask(cluster.basePort, "/hang");
-    await until("that it hangs", () => answersIn(cluster.basePort, 500).then((did) => !did));
+    await until("that it hangs", () => answersIn(cluster.basePort, 500).then((did) => !did), slow);
     cluster.child.kill("SIGKILL");
     await cluster.child.status;
     await allGone(pids);
@@ -157,11 +134,11 @@ Deno.test("cluster leaves no orphan when it is killed with kill -9", async () =>
 
 Deno.test("cluster ends with its nodes when its parent is killed with kill -9", async () => {
   const folder = await Deno.makeTempDir({ prefix: "skyring-cluster-" });
-  const basePort = freeBase();
+  const basePort = freeBasePort({ nodes: 4, from: 21_000 });
   const script = 'deno="$1"; shift; "$deno" "$@" & echo $!; wait';
   const program = ["run", "--quiet", "--no-check", "-A", "tests/e2e/small_cluster.ts"];
   const parent = new Deno.Command("sh", {
-    args: ["-c", script, "sh", Deno.execPath(), ...program, ...ports(basePort), "--nodes=2"],
+    args: ["-c", script, "sh", Deno.execPath(), ...program, ...portFlags(basePort), "--nodes=2"],
     cwd: root,
     env: { SKYRING_TEST_DATA: folder, SKYRING_CWD: folder },
     stdin: "null",
@@ -170,7 +147,7 @@ Deno.test("cluster ends with its nodes when its parent is killed with kill -9", 
   }).spawn();
   const nodes: number[] = [];
   for (const port of [basePort, basePort + 2]) {
-    nodes.push((await until(`node on ${port}`, () => ask(port))).pid);
+    nodes.push((await until(`node on ${port}`, () => ask(port), slow)).pid);
   }
   parent.kill("SIGKILL");
   await parent.status;
@@ -186,7 +163,7 @@ Deno.test("cluster starts a dead node again, which joins, but not one that left"
     const again = await until("another pid", async () => {
       const node = await ask(basePort);
       return node && node.pid !== first ? node : undefined;
-    });
+    }, slow);
     assert.deepEqual(again.join, [`http://127.0.0.1:${basePort + 2}`]);
     assert.match(cluster.output(), /node-1 \| exited with 7; starts again in 1 s/);
     await ask(basePort + 2, "/leave");
@@ -203,7 +180,7 @@ Deno.test("cluster refuses a port in use by its number before anything starts", 
   const folder = await Deno.makeTempDir({ prefix: "skyring-cluster-" });
   try {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-check", "-A", "tests/e2e/small_cluster.ts", ...ports(port - 1)],
+      args: ["run", "--no-check", "-A", "tests/e2e/small_cluster.ts", ...portFlags(port - 1)],
       cwd: root,
       env: { SKYRING_TEST_DATA: folder, SKYRING_CWD: folder },
     }).output();
@@ -226,7 +203,7 @@ Deno.test("cluster --wipe begins with empty folders", async () => {
     assert.equal((await cluster.child.status).code, 0);
     const args = ["run", "--no-check", "-A", "tests/e2e/small_cluster.ts", "--wipe"];
     const wiping = new Deno.Command(Deno.execPath(), {
-      args: [...args, "--nodes=1", ...ports(cluster.basePort)],
+      args: [...args, "--nodes=1", ...portFlags(cluster.basePort)],
       cwd: root,
       env: { SKYRING_TEST_DATA: cluster.folder, SKYRING_CWD: cluster.folder },
       stdin: "null",
@@ -278,17 +255,17 @@ Deno.test("cluster nodes are added, paused, resumed, stopped, started and remove
       "node-3",
       basePort + 4,
     ]);
-    const third = await until("node-3", () => ask(basePort + 4));
+    const third = await until("node-3", () => ask(basePort + 4), slow);
     assert.deepEqual(
       third.join,
       [`http://127.0.0.1:${basePort},http://127.0.0.1:${basePort + 2}`]
         .flatMap((list) => list.split(",")),
     );
     assert.equal((await manage(cluster, "POST", "/node-2/pause")).body.state, "paused");
-    await until("a stopped process", () => stateOf(second) === "T" || undefined);
+    await until("a stopped process", () => stateOf(second) === "T", slow);
     assert.equal((await manage(cluster, "POST", "/node-2/pause")).status, 409);
     assert.equal((await manage(cluster, "POST", "/node-2/resume")).body.state, "running");
-    await until("a running process", () => stateOf(second) !== "T" || undefined);
+    await until("a running process", () => stateOf(second) !== "T", slow);
     const stopped = await manage(cluster, "POST", "/node-2/stop");
     assert.deepEqual([stopped.body.state, stopped.body.pid, isAlive(second)], [
       "ended",
@@ -297,7 +274,7 @@ Deno.test("cluster nodes are added, paused, resumed, stopped, started and remove
     ]);
     assert.equal((await manage(cluster, "POST", "/node-2/stop")).status, 409);
     assert.equal((await manage(cluster, "POST", "/node-2/start")).status, 200);
-    await until("node-2 again", () => ask(basePort + 2));
+    await until("node-2 again", () => ask(basePort + 2), slow);
     assert.equal((await manage(cluster, "POST", "/node-2/start")).status, 409);
     assert.equal((await manage(cluster, "DELETE", "/node-3")).status, 204);
     assert.equal(isAlive(third.pid), false);

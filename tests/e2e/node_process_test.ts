@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { holderOf, isHeld } from "../../server/disk/folder_lock.ts";
 import { nodeRights } from "../../server/permissions.ts";
+import { until } from "./until.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
@@ -37,7 +38,7 @@ async function withNode(
     for await (const part of stream.pipeThrough(new TextDecoderStream())) text += part;
   });
   try {
-    await until("its welcome", () => /dashboard/.test(text), () => text);
+    await until("its welcome", () => /dashboard/.test(text), { detail: () => text });
     await use({ child, output: () => text }, folder);
   } finally {
     try {
@@ -48,18 +49,6 @@ async function withNode(
     await child.status;
     await Promise.all(reading);
     await Deno.remove(folder, { recursive: true });
-  }
-}
-
-async function until(
-  what: string,
-  probe: () => boolean | Promise<boolean>,
-  more: () => string = () => "",
-): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!await probe()) {
-    if (performance.now() > deadline) throw new Error(`Cannot see ${what}: ${more()}`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
   }
 }
 
