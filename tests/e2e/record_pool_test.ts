@@ -187,7 +187,8 @@ async function killWhilePushing(pool: NodePool): Promise<void> {
   for (const victim of [pool.node(3), pool.node(1)]) {
     await waitFor(500 + Math.random() * 1_500);
     await victim.kill();
-    await waitFor(500);
+    const before = files.size;
+    await until("pushes that go on without it", () => files.size > before, { withinMs: 60_000 });
     await victim.start();
     await pool.formed();
   }
