@@ -92,7 +92,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
   });
   const tabs = makeTabBlocks(host, () => exchange);
   const exchange: BlockDriver = createBlockDriver({
-    tabs,
+    ...{ tabs, makeRoom: network.rooms.take },
     onFault: (peer, reason) => {
       log.debug("peer_fault", { peer, reason });
       tabs.offended(peer, reason);
@@ -118,7 +118,7 @@ export async function makeEngines(options: NodeEnginesOptions): Promise<NodeEngi
     ...{ self, ring: netmap, store, unchecked: blocks, exchange },
     clock: systemClock,
     extra: createExtraCopies({ ring: netmap, exchange, tabs, clock: systemClock }),
-    shares: createTransferShares(),
+    ...{ shares: createTransferShares(), handOver: network.rooms.handOver },
   };
   const inner = new InnerBlocks({
     ...{ catalog, store, workers },

@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { SkyringError } from "../shared/base/errors.ts";
 import type { NodeId } from "../shared/base/ids.ts";
 import { version } from "../shared/base/version.ts";
+import { chunkBytesDefault } from "../shared/base/limits.ts";
 import type { Prng } from "../shared/base/prng.ts";
 import type { Speaks } from "../shared/wire/admission.ts";
 import type { Config } from "./config.ts";
@@ -15,6 +16,7 @@ import { createNetmap, type Netmap } from "./engine/netmap.ts";
 import { problemResponse } from "./http/problems.ts";
 import type { App } from "./http/routes.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
+import { type BlockRooms, createBlockRooms } from "./net/block_rooms.ts";
 import type { Log } from "./log.ts";
 import { createHost, type Host } from "./net/host.ts";
 import { swimChannelLimits, SwimDriver } from "./net/swim_driver.ts";
@@ -40,6 +42,8 @@ export interface NodeNetwork {
   /** Takes the app that answers requests; before it, they get 503. */
   serve(app: App): void;
   readonly host: Host;
+  /** Where blocks from peers go, until clients have them. */
+  readonly rooms: BlockRooms;
   readonly swim: SwimDriver;
   readonly netmap: Netmap;
   readonly agreement: AgreementDriver;
@@ -49,7 +53,8 @@ export interface NodeNetwork {
 export async function makeNetwork(options: NodeNetworkOptions): Promise<NodeNetwork> {
   const { disk: { identity, database }, log, prng, fail } = options;
   const self = identity.id;
-  const { http, serve } = makeHttp(options);
+  const rooms = createBlockRooms(chunkBytesDefault);
+  const { http, serve } = makeHttp(options, rooms);
   const host = await makeHost(options, { http, origins: () => netmap });
   const swim = new SwimDriver({
     ...{ self, boot: identity.boot, prng, log },
@@ -71,10 +76,10 @@ export async function makeNetwork(options: NodeNetworkOptions): Promise<NodeNetw
       options.disk.blocks.noteDiskFull().catch(fail);
     },
   });
-  return { self, http, serve, host, swim, netmap, agreement };
+  return { self, http, serve, host, rooms, swim, netmap, agreement };
 }
 
-function makeHttp({ config, seat, log }: NodeNetworkOptions) {
+function makeHttp({ config, seat, log }: NodeNetworkOptions, rooms: BlockRooms) {
   let app: App | undefined;
   const tls = config.tlsCert === undefined || config.tlsKey === undefined ? {} : {
     tls: {
@@ -90,6 +95,7 @@ function makeHttp({ config, seat, log }: NodeNetworkOptions) {
       port: seat.port,
       version,
       log: (event, fields) => log.debug(event, fields),
+      onWritten: rooms.giveBack,
       ...tls,
     },
   );

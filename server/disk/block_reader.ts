@@ -1,9 +1,15 @@
 // Reads block files. On this thread while the disk is quick, since handing a read to another
-// thread costs several times the read itself when the file is cached, and blocks are small. One
-// read that took long sends the next ones aside, so that a slow disk never holds up the node.
+// thread costs several times the read itself when the file is cached, and blocks are small. Reads
+// that took long send the next ones aside, so that a slow disk never holds up the node: a few in
+// a row, or one very long, since one alone may as well have waited for a processor.
 
 import { SkyringError } from "../../shared/base/errors.ts";
-import { readsAsideCount, readSlowMs } from "../../shared/base/limits.ts";
+import {
+  readsAsideCount,
+  readSlowMs,
+  readsSlowMax,
+  readStallMs,
+} from "../../shared/base/limits.ts";
 
 /** A file to read: `bytes` is what it must have, `headroom` is left free before them. */
 export interface FileToRead {
@@ -24,6 +30,7 @@ export interface BlockReader {
 /** A reader that measures its disk as it reads. `now` in milliseconds. @throws never */
 export function createBlockReader(options: { readonly now: () => number }): BlockReader {
   let aside = 0;
+  let slowInARow = 0;
   return {
     read: async (file) => {
       if (aside > 0) {
@@ -32,7 +39,9 @@ export function createBlockReader(options: { readonly now: () => number }): Bloc
       }
       const startedAt = options.now();
       const bytes = readHere(file);
-      if (options.now() - startedAt > readSlowMs) aside = readsAsideCount;
+      const tookMs = options.now() - startedAt;
+      slowInARow = tookMs > readSlowMs ? slowInARow + 1 : 0;
+      if (slowInARow > readsSlowMax || tookMs > readStallMs) aside = readsAsideCount;
       return bytes;
     },
   };

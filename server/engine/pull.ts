@@ -23,6 +23,8 @@ import { orAborted } from "./until_aborted.ts";
 /** What pulls need. */
 export interface PullPorts extends FetchPorts {
   readonly shares: TransferShares;
+  /** Told of each leaf that is given out: nobody here reads it again. */
+  readonly handOver?: (leaf: Uint8Array) => void;
 }
 
 /** An opened file DAG: its size is known and checked, its bytes are not fetched yet. */
@@ -65,6 +67,7 @@ export async function openDag(
         walk: createDagWalk({ root, size, start, end }),
         fetcher: new BlockFetcher(ports, options),
         shares: ports.shares,
+        handOver: ports.handOver,
         known: bytes,
         root,
         signal,
@@ -94,6 +97,7 @@ interface Reading {
   readonly walk: DagWalk;
   readonly fetcher: BlockFetcher;
   readonly shares: TransferShares;
+  readonly handOver: PullPorts["handOver"];
   /** The root's block, which opening has fetched already. */
   readonly root: Cid;
   readonly known: Uint8Array;
@@ -167,6 +171,8 @@ function start(reading: Reading, ahead: Ahead, step: DagStep): void {
     const bytes = blockOf(reading, step.cid).then((leaf) => {
       const part = leafPart(step, leaf);
       if (part === undefined) throw contradicts(step.cid, "size_mismatch");
+      // The root's bytes stay with the opened file.
+      if (step.cid !== reading.root) reading.handOver?.(part);
       return part;
     });
     add(ahead, { bytes, size: step.size });

@@ -31,6 +31,8 @@ export interface ListenerOptions {
   readonly encrypted?: boolean;
   /** Sent as Skyring-Version with answers that have none. */
   readonly version?: string;
+  /** Told of bytes of a body that have left: nothing here reads them any more. */
+  readonly onWritten?: ((bytes: Uint8Array) => void) | undefined;
   /** See body_stream.ts; for tests. */
   readonly bodyWindowMs?: number;
 }
@@ -133,7 +135,7 @@ function headersOf(incoming: IncomingMessage): Headers {
 async function send(
   response: Response,
   exchange: Exchange,
-  { log, version }: ListenerOptions,
+  { log, version, onWritten }: ListenerOptions,
 ): Promise<void> {
   const { incoming, outgoing } = exchange;
   if (outgoing.destroyed) {
@@ -150,7 +152,7 @@ async function send(
     return;
   }
   try {
-    await pump(response.body, outgoing);
+    await pump(response.body, { outgoing, onWritten });
   } catch (error) {
     if (!outgoing.destroyed) log("http.body_failed", { error: messageOf(error) });
     outgoing.destroy();
@@ -167,7 +169,10 @@ function nodeHeaders(headers: Headers): Record<string, string | string[]> {
 }
 
 /** Writes with back-pressure; rejects when the source fails, cancels it when the client leaves. */
-async function pump(body: ReadableStream<Uint8Array>, outgoing: ServerResponse): Promise<void> {
+async function pump(
+  body: ReadableStream<Uint8Array>,
+  { outgoing, onWritten }: Pick<Exchange, "outgoing"> & Pick<ListenerOptions, "onWritten">,
+): Promise<void> {
   const reader = body.getReader();
   const gone = () => {
     reader.cancel().catch(() => undefined); // a failed source is already reported by read()
@@ -181,7 +186,10 @@ async function pump(body: ReadableStream<Uint8Array>, outgoing: ServerResponse):
       clearTimeout(flush);
       if (outgoing.destroyed) return;
       if (done) break;
-      if (!outgoing.write(value)) await drained(outgoing);
+      const written = (error?: Error | null) => {
+        if (!error) onWritten?.(value);
+      };
+      if (!outgoing.write(value, written)) await drained(outgoing);
       if (outgoing.destroyed) return;
     }
     outgoing.end();

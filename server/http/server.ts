@@ -41,6 +41,8 @@ export interface HttpServerOptions {
   readonly log: HttpLog;
   /** Sent as Skyring-Version where the handler did not answer. */
   readonly version?: string;
+  /** Told of bytes of a body that have left. */
+  readonly onWritten?: (bytes: Uint8Array) => void;
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Shorter waits, for tests. */
   readonly waits?: { readonly idleMs: number; readonly bodyWindowMs: number };
@@ -51,6 +53,7 @@ export function createHttpServer(handler: FetchHandler, options: HttpServerOptio
   const listener = createListener(handler, {
     log: options.log,
     encrypted: options.tls !== undefined,
+    ...(options.onWritten === undefined ? {} : { onWritten: options.onWritten }),
     ...(options.version === undefined ? {} : { version: options.version }),
     ...(options.waits === undefined ? {} : { bodyWindowMs: options.waits.bodyWindowMs }),
   });

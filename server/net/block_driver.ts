@@ -26,6 +26,7 @@ import type {
 } from "../../web/peer/block_exchange.ts";
 import { serveBlocks } from "../../web/peer/block_server.ts";
 import type { Caller } from "../../web/peer/caller.ts";
+import type { MakeRoom } from "../../web/peer/incoming_block.ts";
 import type { Link } from "../../web/peer/link.ts";
 import { PeerRating } from "../../web/peer/peer_rating.ts";
 import type { TabCopies } from "../../web/peer/tab_copies.ts";
@@ -47,6 +48,8 @@ export interface BlockDriverOptions {
   readonly public: boolean;
   /** Trouble of the store while serving; the store's owner decides what it means. */
   readonly onFailure?: (error: unknown) => void;
+  /** Where blocks that were wanted go; fresh memory when not given. */
+  readonly makeRoom?: MakeRoom;
   /** A peer sent bytes that do not match their CID. */
   readonly onLie?: (peer: NodeId) => void;
   /** A peer broke the protocol; its stream was reset. */
@@ -104,6 +107,7 @@ class Exchange implements BlockDriver {
           peer,
           windowBytes: this.#tabs.has(peer) ? tabCreditBytes : creditWindowBytes,
           startHash: startNodeHash,
+          makeRoom: options.makeRoom,
           onLie: (liar) => this.#noteLie(liar),
           onFault: (reason) => options.onFault?.(peer, reason),
         }),

@@ -128,6 +128,8 @@ export const inboundConnectionsPerSecondLoopback = 1_000;
 export const connectionsPerPeerMax = 4;
 /** Streams of one connection, each way: a dozen protocols, two generations of each. */
 export const streamsPerConnectionMax = 64;
+/** Rooms of dead blocks kept for the next ones: more than a pull has in flight. */
+export const blockRoomsMax = 2 * pullWindowBlocks;
 /** Unread and unsent bytes of one stream; above it the stream is reset. */
 export const streamBufferBytesMax = 8 * MiB;
 /** Yamux window: above the credit window, so that credits and not the muxer set the pace. */
@@ -164,8 +166,12 @@ export const putBatchesMax = 2;
 /** Puts waiting or under way, in blocks and in bytes; beyond them a put is refused as busy. */
 export const putsWaitingMax = 1_024;
 export const putsWaitingBytesMax = 64 * MiB;
-/** A read of a block longer than this sends the next ones to another thread: a slow disk. */
+/** Reads of blocks longer than this, more than so many in a row, mean a slow disk. */
 export const readSlowMs = 5;
+export const readsSlowMax = 2;
+/** One read as long as this does too: it held up everything else on its thread. */
+export const readStallMs = 25;
+/** After that so many reads go to another thread. */
 export const readsAsideCount = 64;
 /** Bad blocks kept for inspection; the oldest go first. */
 export const quarantinedBlocksMax = 256;

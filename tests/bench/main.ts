@@ -9,7 +9,8 @@ import { parseArgs } from "node:util";
 import { diskRate, hashRate } from "./machine_rates.ts";
 import { healing } from "./healing.ts";
 import { checkout, createFleet, type Fleet } from "./node_fleet.ts";
-import { startRawPair } from "./raw_stream.ts";
+import { type RawPair, startRawPair } from "./raw_stream.ts";
+import { pullFromFive, pullFromOne } from "./remote_pull.ts";
 import { Report } from "./report.ts";
 import { tabRates } from "./tab_bench.ts";
 import {
@@ -21,7 +22,6 @@ import {
   oneNode,
   peaks,
   pushThree,
-  remotePull,
   smallFiles,
 } from "./scenarios.ts";
 
@@ -59,12 +59,7 @@ async function five(bench: Bench): Promise<void> {
     if (wants("small")) await smallFiles(bench, fleet);
     if (wants("big")) await bigFile(bench, fleet, 5 * GiB);
     if (wants("pull")) {
-      const raw = await startRawPair();
-      try {
-        await remotePull(bench, fleet, raw);
-      } finally {
-        await raw.stop();
-      }
+      await besideRaw((raw) => pullFromFive(bench, fleet, raw));
     }
     peaks(bench, fleet);
   } finally {
@@ -72,10 +67,10 @@ async function five(bench: Bench): Promise<void> {
   }
 }
 
-async function heal(bench: Bench): Promise<void> {
+async function besideRaw(measure: (raw: RawPair) => Promise<void>): Promise<void> {
   const raw = await startRawPair();
   try {
-    await healing(bench, raw);
+    await measure(raw);
   } finally {
     await raw.stop();
   }
@@ -94,8 +89,9 @@ async function run(): Promise<void> {
     if (wants("limits")) await limits(bench);
     if (wants("one")) await oneNode(bench);
     if (wants("tab")) await tabRates(bench);
+    if (wants("pull")) await besideRaw((raw) => pullFromOne(bench, raw));
     if (["idle", "push", "small", "big", "pull"].some(wants)) await five(bench);
-    if (wants("heal")) await heal(bench);
+    if (wants("heal")) await besideRaw((raw) => healing(bench, raw));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

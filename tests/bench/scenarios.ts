@@ -4,18 +4,8 @@
 import { join } from "node:path";
 import { checkout, createFleet, type Fleet, type FleetNode } from "./node_fleet.ts";
 import { cpuSecondsOf } from "./process_meter.ts";
-import type { RawPair } from "./raw_stream.ts";
 import { quantile, type Report } from "./report.ts";
-import {
-  blockMap,
-  bodyOf,
-  firstByteMs,
-  inLanes,
-  pullFile,
-  pullSmall,
-  pushFile,
-  pushSmall,
-} from "./transfers.ts";
+import { bodyOf, inLanes, pullFile, pullSmall, pushFile, pushSmall } from "./transfers.ts";
 
 /** What every scenario gets. `bytes`: size of a large file. */
 export interface Bench {
@@ -87,60 +77,6 @@ export async function pushThree(bench: Bench, fleet: Fleet): Promise<void> {
   const { liveness, health } = await probes.stop();
   report.add("liveness probe under that push, p99", quantile(liveness, 0.99), "ms", each(liveness));
   report.add("GET /health under that push, p99", quantile(health, 0.99), "ms", each(health));
-}
-
-/** A small node that holds next to nothing reads what the others have, beside the raw stream. */
-export async function remotePull(bench: Bench, fleet: Fleet, raw: RawPair): Promise<void> {
-  const { report, bytes } = bench;
-  const reader = await fleet.add({ capacity: "64MiB" });
-  await fleet.untilReady(6);
-  const source = fleet.nodes[0]?.url ?? "";
-  await pushFile({ url: source, name: "single", bytes }, { replicas: 1 });
-  const map = await blockMap(reader.url, "single");
-  const remote = map.filter(({ state }) => state !== "held").length / map.length;
-  const file = { url: reader.url, name: "single", bytes };
-  await raw.receive(bytes / 2);
-  await pullFile(file);
-  const limits: number[] = [];
-  const pulls: number[] = [];
-  for (let round = 0; round < 3; round++) {
-    const limit = await raw.receive(bytes);
-    limits.push(limit.rate);
-    const cpu = `receiver ${limit.receiverCpu.toFixed(2)}, sender ${limit.senderCpu.toFixed(2)}`;
-    report.add("raw libp2p stream", limit.rate / MB, "MB/s", `CPU s/GiB ${cpu}`);
-    const seconds = await metered(
-      bench,
-      { fleet, name: "remote pull through HTTP", reader },
-      () => pullFile(file),
-    );
-    pulls.push(bytes / seconds);
-  }
-  const share = quantile(pulls, 0.5) / quantile(limits, 0.5);
-  const note = `medians of three; ${(remote * 100).toFixed(0)} % of the blocks were remote`;
-  report.add("remote pull as a share of the raw stream", share * 100, "%", note);
-  await firstBytes(bench, { reader, raw, map });
-}
-
-async function firstBytes(
-  bench: Bench,
-  parts: {
-    readonly reader: FleetNode;
-    readonly raw: RawPair;
-    readonly map: Awaited<ReturnType<typeof blockMap>>;
-  },
-): Promise<void> {
-  const { report } = bench;
-  const pings: number[] = [];
-  const firsts: number[] = [];
-  const remote = parts.map.filter(({ state }) => state !== "held").slice(-250);
-  for (const { cid } of remote) {
-    firsts.push(await firstByteMs(parts.reader.url, cid));
-    pings.push(await parts.raw.pingMs());
-  }
-  const [first, ping] = [quantile(firsts, 0.5), quantile(pings, 0.5)];
-  report.add("round trip of a small message", ping, "ms", `median, ${each(pings)}`);
-  const note = `${(first / ping).toFixed(1)} round trips, ${each(firsts)}`;
-  report.add("first byte of a remote 256 KiB block", first, "ms", `median, ${note}`);
 }
 
 /** Many files of 4 KiB, on kept connections and with the command line client. */
@@ -215,7 +151,7 @@ export function peaks(bench: Bench, fleet: Fleet): void {
 }
 
 /** Runs a transfer of `bench.bytes`; rate and CPU of all nodes, of the reader apart. */
-async function metered(
+export async function metered(
   bench: Bench,
   what: { readonly fleet: Fleet; readonly name: string; readonly reader?: FleetNode },
   transfer: () => Promise<number>,
@@ -278,7 +214,7 @@ function startProbes(
   };
 }
 
-function each(values: readonly number[]): string {
+export function each(values: readonly number[]): string {
   const [median, last] = [quantile(values, 0.5), quantile(values, 0.99)];
   return `n ${values.length}, median ${median.toFixed(1)}, p99 ${last.toFixed(1)}`;
 }

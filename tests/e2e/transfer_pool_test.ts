@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { bytesOf, digestOfBody, digestOfSeed, get, pushStream, put, store } from "./content.ts";
-import { checkout } from "./node_child.ts";
+import { mixedPulls } from "./mixed_pulls.ts";
+import { checkout, filePath } from "./node_child.ts";
 import { NodePool } from "./node_pool.ts";
 import { until } from "./until.ts";
 
@@ -18,6 +19,7 @@ Deno.test("five nodes carry files", async (test) => {
     const step = (name: string, run: (pool: NodePool) => Promise<void>) =>
       test.step({ name, fn: () => run(pool), sanitizeResources: false, sanitizeOps: false });
     await step("a large file goes in at one and out at another in bounded memory", largeFile);
+    await step("clients of every temper get the file's bytes", everyTemper);
     await step("ranges and conditions", rangesAndConditions);
     await step("a body shorter than announced leaves the old version", shortBody);
     await step("bad names and unknown files get typed errors", badNames);
@@ -48,6 +50,17 @@ async function largeFile(pool: NodePool): Promise<void> {
     "MiB",
   );
   for (const peak of peaks) assert.ok(peak < memoryMax, `peaks of memory: ${peaks}`);
+}
+
+async function everyTemper(pool: NodePool): Promise<void> {
+  const file = { name: "mixed.bin", seed: 4, size: 24 * MiB };
+  const pushed = await pool.node(0).request(`${filePath(file.name)}?replicas=1`, {
+    method: "PUT",
+    body: bytesOf(file.seed, file.size),
+  });
+  assert.equal(pushed.status, 201, await pushed.text());
+  const { pulls } = await mixedPulls(pool.node(3), file, { clients: 12, forMs: 4_000 });
+  assert.ok(pulls >= 12);
 }
 
 async function rangesAndConditions(pool: NodePool): Promise<void> {

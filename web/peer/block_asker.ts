@@ -24,7 +24,7 @@ import {
 } from "../../shared/wire/block_message.ts";
 import { encodeFrame, encodeFrameHeader, type FrameHeader } from "../../shared/wire/frame.ts";
 import type { StartHash } from "./block_hash.ts";
-import { createIncomingBlock, type IncomingBlock } from "./incoming_block.ts";
+import { createIncomingBlock, type IncomingBlock, type MakeRoom } from "./incoming_block.ts";
 import { createLink, type Link } from "./link.ts";
 import { widenWindow } from "./stream_window.ts";
 
@@ -83,6 +83,7 @@ export class BlockAsker {
   readonly #onLie: (peer: NodeId) => void;
   readonly #peer: NodeId;
   readonly #startHash: StartHash;
+  readonly #makeRoom: MakeRoom | undefined;
   #nextId = 1;
   #putCredit = 0;
   /** Block bytes that the peer may still send, and those taken since the last grant. */
@@ -94,11 +95,14 @@ export class BlockAsker {
     readonly peer: NodeId;
     readonly windowBytes: number;
     readonly startHash: StartHash;
+    /** Where blocks go; fresh memory when not given. */
+    readonly makeRoom?: MakeRoom | undefined;
     readonly onLie: (peer: NodeId) => void;
     readonly onFault?: (reason: string) => void;
   }) {
     this.#peer = options.peer;
     this.#startHash = options.startHash;
+    this.#makeRoom = options.makeRoom;
     this.#windowBytes = options.windowBytes;
     this.#granted = options.windowBytes;
     this.#onLie = options.onLie;
@@ -257,6 +261,7 @@ export class BlockAsker {
           bytes: header.payloadBytes,
           digest: digestOf(ask.want),
           startHash: this.#startHash,
+          makeRoom: this.#makeRoom,
         })
         : undefined,
     };

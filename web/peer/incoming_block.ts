@@ -1,6 +1,6 @@
 // One block arriving in pieces: copied once into one contiguous array, hashed piece by piece as
-// it comes, compared with its CID at the end. The array is fresh and not shared: whoever gets it
-// may keep it, store it, or transfer it.
+// it comes, compared with its CID at the end. The array is not shared: whoever gets it may keep it,
+// store it, or transfer it.
 
 import { sameDigest, type StartHash } from "./block_hash.ts";
 
@@ -12,11 +12,20 @@ export interface IncomingBlock {
   finish(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
+/** An array of so many bytes for one block. */
+export type MakeRoom = (bytes: number) => Uint8Array;
+
 /** Receives `bytes` bytes that must hash to `digest` (32 bytes of sha2-256). */
 export function createIncomingBlock(
-  expected: { readonly bytes: number; readonly digest: Uint8Array; readonly startHash: StartHash },
+  expected: {
+    readonly bytes: number;
+    readonly digest: Uint8Array;
+    readonly startHash: StartHash;
+    /** Where its bytes go; fresh memory when not given. */
+    readonly makeRoom?: MakeRoom | undefined;
+  },
 ): IncomingBlock {
-  const block = new Uint8Array(expected.bytes);
+  const block = expected.makeRoom?.(expected.bytes) ?? new Uint8Array(expected.bytes);
   const hash = expected.startHash();
   let held = 0;
   return {
