@@ -115,6 +115,7 @@ async function makeHost(
     secrets: seat.secrets ?? [],
     bootId: identity.bootId.slice(0, 16),
     starts: identity.boot,
+    onChannelFailure: (channel, error) => log.warn("channel_failed", { channel, error }),
     marks: createStartMarks(database, (error) => log.warn("start_mark_failed", { error })),
     ...(speaks === undefined ? {} : { speaks }),
     listen: [listenAddress(config.host, seat.p2pPort)],

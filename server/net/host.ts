@@ -71,6 +71,8 @@ export interface HostOptions {
   readonly starts?: number;
   readonly marks?: StartMarks;
   readonly now?: () => number;
+  /** A handler of a channel threw; the asking peer was told that it failed. */
+  readonly onChannelFailure?: (channel: string, error: unknown) => void;
   readonly admissionDeadlineMs?: number;
   /** Which addresses are this machine; replaced in tests only. */
   readonly isLoopback?: (address: Multiaddr) => boolean;
@@ -165,6 +167,7 @@ class SkyringHost implements Host {
       group: this.#options.group,
       name,
       limits,
+      onFailure: (error) => this.#options.onChannelFailure?.(name, error),
     });
     this.#channels.set(name, channel);
     return channel;

@@ -82,10 +82,15 @@ Deno.test("a WebSocket from an origin that is not allowed is refused", () =>
 
 Deno.test("request() ends as timeout, unavailable, too_large or unreachable, each when due", () =>
   withHosts(async (make) => {
-    const [a, b] = [await make(), await make()];
+    const failures: [string, unknown][] = [];
+    const [a, b] = [
+      await make(),
+      await make({ onChannelFailure: (channel, error) => void failures.push([channel, error]) }),
+    ];
     const [ca, cb] = [a.host.channel("x", limits), b.host.channel("x", limits)];
+    const broken = new Error("handler fails");
     cb.handle((_, message) => {
-      if (message.length === 0) throw new Error("handler fails");
+      if (message.length === 0) throw broken;
       return undefined;
     });
     await a.host.start();
@@ -100,6 +105,7 @@ Deno.test("request() ends as timeout, unavailable, too_large or unreachable, eac
       codeOf(ca.request(id, new Uint8Array(bytes), { timeoutMs }));
     assert.equal(await ask(1, 100), "timeout");
     assert.equal(await ask(0, 1_000), "unavailable");
+    assert.deepEqual(failures, [["x", broken]]);
     assert.equal(await ask(limits.messageBytesMax + 1, 1_000), "too_large");
     await b.host.stop();
     await until(() => a.events.some((event) => event.kind === "gone"), { what: "gone" });
