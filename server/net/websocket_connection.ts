@@ -10,6 +10,7 @@ import type { Uint8ArrayList } from "uint8arraylist";
 // @ts-types="@types/ws"
 import type { WebSocket } from "ws";
 import { connectionUnsentBytesMax } from "../../shared/base/limits.ts";
+import { socketMessages } from "../../web/peer/socket_messages.ts";
 
 /** Abnormal closure is not a code that may be sent; this one says "going away". */
 const goingAwayCode = 1001;
@@ -47,7 +48,9 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
 
   override sendData(data: Uint8ArrayList): SendResult {
     const sentBytes = data.byteLength;
-    for (const piece of data) this.#socket.send(piece, { binary: true }, this.#onSent);
+    for (const message of socketMessages(data)) {
+      this.#socket.send(message, { binary: true }, this.#onSent);
+    }
     const canSendMore = this.#socket.bufferedAmount < bufferedBytesMax;
     this.#waiting ||= !canSendMore;
     return { sentBytes, canSendMore };

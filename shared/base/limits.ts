@@ -134,8 +134,10 @@ export const blockRoomsMax = 2 * pullWindowBlocks;
 export const streamBufferBytesMax = 8 * MiB;
 /** Yamux window: above the credit window, so that credits and not the muxer set the pace. */
 export const streamWindowBytesMax = 6 * MiB;
-/** One WebSocket message: noise records are at most 64 KiB; refused before admission too. */
+/** One WebSocket message that arrives; refused before admission too. */
 export const socketMessageBytesMax = 1 * MiB;
+/** One that is sent: a block of the default size fits with all that is put around it. */
+export const socketMessageBytesSent = 512 * KiB;
 /** Bytes of one gossip message: digests only. */
 export const gossipMessageBytesMax = 16 * KiB;
 
@@ -373,6 +375,8 @@ assert(blockBytesMax + 4 * KiB <= frameBytesMax, "a frame must hold a block");
 assert(recordMessageBytesMax <= frameBytesMax, "a frame must hold a record message");
 assert(controlMessageBytesMax <= connectionUnsentBytesMax, "liveness must not wait for control");
 assert(creditWindowBytes * 3 / 4 >= blockBytesMax, "credit not yet given back must not block one");
+assert(socketMessageBytesSent <= socketMessageBytesMax, "what is sent must be taken");
+assert(chunkBytesDefault * 2 <= socketMessageBytesSent, "a block must fit one message");
 assert(streamWindowBytesMax <= streamBufferBytesMax, "a paused stream must hold its window");
 assert(transactionBytesMax <= queuedBytesMax, "a transaction must fit the queue");
 assert(valueBytesMax < transactionBytesMax, "a value must fit a transaction");

@@ -1,5 +1,4 @@
-// The libp2p transport of a tab: the browser's own WebSocket, outbound only. Each send of the
-// layer above is one message (noise makes pieces of a few bytes), the socket says `drain` once
+// The libp2p transport of a tab: the browser's own WebSocket, outbound only. The socket says `drain` once
 // what it holds has gone, and a reset ends the connection here at once, whatever the other side
 // does: a peer that slept finds its old connections gone.
 //
@@ -17,6 +16,7 @@ import { AbstractMultiaddrConnection, type SendResult } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import type { Uint8ArrayList } from "uint8arraylist";
 import { socketUrl } from "../peer/socket_address.ts";
+import { socketMessages } from "../peer/socket_messages.ts";
 
 /** Bytes handed to the browser and not yet on the wire; beyond it the sender waits. */
 const bufferedBytesMax = 2 * 1024 * 1024;
@@ -109,7 +109,7 @@ class SocketConnection extends AbstractMultiaddrConnection {
 
   override sendData(data: Uint8ArrayList): SendResult {
     // A message is sent when this returns: what the browser takes over, it has copied.
-    this.#socket.send(data.subarray() as Uint8Array<ArrayBuffer>);
+    for (const message of socketMessages(data)) this.#socket.send(message);
     const canSendMore = this.#socket.bufferedAmount < bufferedBytesMax;
     if (!canSendMore) this.#polling ??= setInterval(this.#poll, pollMs);
     return { sentBytes: data.byteLength, canSendMore };

@@ -7,7 +7,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { Uint8ArrayList } from "uint8arraylist";
 // @ts-types="@types/ws"
 import { WebSocket, WebSocketServer } from "ws";
-import { KiB, MiB } from "../../../../shared/base/limits.ts";
+import { KiB, MiB, socketMessageBytesMax } from "../../../../shared/base/limits.ts";
 import { WebSocketConnection } from "../../../../server/net/websocket_connection.ts";
 import { standingStill } from "../../../e2e/until.ts";
 import { listenHttp, until } from "./test_hosts.ts";
@@ -73,4 +73,20 @@ Deno.test("a node that does not read makes the browser wait, and loses nothing",
     assert.ok(browser.bufferedAmount > 16 * MiB, `${browser.bufferedAmount} wait in the browser`);
     node.resume();
     await until(() => read === all * message.length, { what: "all is read", withinMs: 20_000 });
+  }));
+
+Deno.test("what is sent at once is one message, and a large block is two", () =>
+  withPair(async (node, _socket, browser) => {
+    const messages: Uint8Array[] = [];
+    browser.on("message", (data: Uint8Array) => void messages.push(new Uint8Array(data)));
+    const pieces = [new Uint8Array([1, 2]), new Uint8Array(256 * KiB).fill(3), new Uint8Array([4])];
+    node.send(new Uint8ArrayList(...pieces));
+    await until(() => messages.length > 0, { what: "a message" });
+    assert.deepEqual(messages, [new Uint8ArrayList(...pieces).subarray()]);
+    const large = new Uint8Array(1 * MiB + 100).fill(5);
+    node.send(new Uint8ArrayList(large));
+    const taken = () => messages.slice(1).reduce((sum, { length }) => sum + length, 0);
+    await until(() => taken() === large.length, { what: "the large block" });
+    assert.ok(messages.every(({ length }) => length < socketMessageBytesMax));
+    assert.equal(messages.length, 4);
   }));
