@@ -31,6 +31,12 @@ export interface BlockReader {
 export function createBlockReader(options: { readonly now: () => number }): BlockReader {
   let aside = 0;
   let slowInARow = 0;
+  const note = (tookMs: number) => {
+    slowInARow = tookMs > readSlowMs ? slowInARow + 1 : 0;
+    if (slowInARow <= readsSlowMax && tookMs <= readStallMs) return;
+    aside = readsAsideCount;
+    slowInARow = 0;
+  };
   return {
     read: async (file) => {
       if (aside > 0) {
@@ -38,11 +44,11 @@ export function createBlockReader(options: { readonly now: () => number }): Bloc
         return await readAside(file);
       }
       const startedAt = options.now();
-      const bytes = readHere(file);
-      const tookMs = options.now() - startedAt;
-      slowInARow = tookMs > readSlowMs ? slowInARow + 1 : 0;
-      if (slowInARow > readsSlowMax || tookMs > readStallMs) aside = readsAsideCount;
-      return bytes;
+      try {
+        return readHere(file);
+      } finally {
+        note(options.now() - startedAt); // of a failing disk too
+      }
     },
   };
 }

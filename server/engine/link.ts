@@ -41,7 +41,7 @@ export interface LinkedContent {
 }
 
 const putTimeoutMs = 30_000;
-const copiesAtOnce = 8;
+const copiesAtOnce = 16;
 
 /**
  * Checks that all blocks of a file are in the pool, and brings them to their copies.

@@ -23,7 +23,7 @@ import { orAborted } from "./until_aborted.ts";
 /** What pulls need. */
 export interface PullPorts extends FetchPorts {
   readonly shares: TransferShares;
-  /** Told of each leaf that is given out: nobody here reads it again. */
+  /** Told of each leaf before it is given out, but the root: nobody here keeps it. */
   readonly handOver?: (leaf: Uint8Array) => void;
 }
 

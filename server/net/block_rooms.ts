@@ -2,8 +2,9 @@
 // costs more than the copy into it: pages are zeroed, and as a block outlives the young
 // generation, only full collections free it (a quarter of a reader's CPU).
 //
-// Invariant: a room is taken by one block at a time. It comes back only after its last reader
-// was named (handOver: nobody else keeps these bytes) and has said that it is done (giveBack).
+// Invariant: a room is taken by one block at a time. It comes back only after it was
+// said that its next reader is the last (handOver: nobody else keeps these bytes), and that this
+// one is done (giveBack).
 // A room that never comes back is garbage like any other array: forgetting costs speed, no more.
 
 import { blockRoomsMax } from "../../shared/base/limits.ts";

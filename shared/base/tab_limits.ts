@@ -17,7 +17,7 @@ export const tabOffencesMax = 4;
 /** One such offence is forgiven after this time. */
 export const tabForgiveMs = 60_000;
 /** Blocks asked of one tab at once, and asks that wait for their turn at it. */
-export const tabWantsMax = 8;
+export const tabWantsMax = 16;
 export const tabWantsWaitingMax = 256;
 /** Tabs asked for one block, of those that said to hold it: the next may be no better. */
 export const tabTriesMax = 3;
@@ -31,8 +31,8 @@ export const tabRestMs = 15_000;
 /** Where tabs said that blocks are, remembered this long and for so many blocks. */
 export const tabWordMs = 10_000;
 export const tabWordsMax = 16_384;
-/** Credit that a tab is given: two blocks of the largest size on their way. */
-export const tabCreditBytes = 2 * MiB;
+/** Credit that a tab is given: all that is asked of it at once, of the usual size. */
+export const tabCreditBytes = 4 * MiB;
 /** Block reads for one tab at once, and bytes read for all tabs that are not handed on yet. */
 export const tabReadsMax = 4;
 export const tabReadBytesMax = 64 * MiB;

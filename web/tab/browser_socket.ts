@@ -1,6 +1,6 @@
-// The libp2p transport of a tab: the browser's own WebSocket, outbound only. The socket says `drain` once
-// what it holds has gone, and a reset ends the connection here at once, whatever the other side
-// does: a peer that slept finds its old connections gone.
+// The libp2p transport of a tab: the browser's own WebSocket, outbound only. The socket says
+// `drain` once what it holds has gone, and a reset ends the connection here at once, whatever the
+// other side does: a peer that slept finds its old connections gone.
 //
 // Browsers give no way to hold arriving bytes back: credits of the block protocol bound them.
 

@@ -3,7 +3,8 @@
 
 import type { Connection, Stream } from "@libp2p/interface";
 import { asNodeId, type Cid, type NodeId } from "../../shared/base/ids.ts";
-import { creditWindowBytes, readsPerPeerMax } from "../../shared/base/limits.ts";
+import { creditWindowBytes } from "../../shared/base/limits.ts";
+import { tabWantsMax } from "../../shared/base/tab_limits.ts";
 import { type Answer, BlockAsker } from "../peer/block_asker.ts";
 import type { StartHash } from "../peer/block_hash.ts";
 import { serveBlocks, type ServedBlocks } from "../peer/block_server.ts";
@@ -65,7 +66,7 @@ export class NodeLink {
       caller: { id: this.id, role: "tab" },
       store,
       startHash,
-      readsMax: readsPerPeerMax,
+      readsMax: tabWantsMax,
       pace(bytes) {
         onGiven(bytes);
         return Promise.resolve(() => undefined);

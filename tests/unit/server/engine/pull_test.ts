@@ -62,7 +62,10 @@ Deno.test("openDag() hands over every leaf as it was given out, and never the ro
       const file = await openDag({ ...pool.ports(0), handOver }, root);
       const given = await Array.fromAsync(file.read({ start: 0, end: file.size }));
       // A file of one block is its root, which the opened file may be asked for again.
-      assert.deepEqual(new Set(handed), new Set(bytes === content ? given : []));
+      const leaves = bytes === content ? given : [];
+      assert.equal(handed.length, leaves.length);
+      // The very arrays: of a copy nobody could say when the block itself is done with.
+      assert.ok(leaves.every((leaf) => handed.includes(leaf)));
     }
   }));
 
