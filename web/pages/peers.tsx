@@ -65,7 +65,7 @@ export function PeersPart({ view }: { readonly view: PeersView }) {
       </div>
       <Table
         label="Connections"
-        look="table-stack"
+        look="table-stack table-peers"
         head={
           <>
             <th>Peer</th>
@@ -103,12 +103,10 @@ function Row({ peer, pool }: { readonly peer: PeerRow; readonly pool: PoolView }
       </td>
       <td class="num">{roundTrip(peer.roundTripMs ?? null)}</td>
       <td class="num">
-        <span class="only-s">takes</span>
-        {formatRate(rates?.taken ?? 0)}
+        <span class="only-s">takes</span> {formatRate(rates?.taken ?? 0)}
       </td>
       <td class="num">
-        <span class="only-s">gives</span>
-        {formatRate(rates?.given ?? 0)}
+        <span class="only-s">gives</span> {formatRate(rates?.given ?? 0)}
       </td>
       <td class="num hide-s">
         {formatSize(peer.bytesIn)} in, {formatSize(peer.bytesOut)} out

@@ -57,7 +57,7 @@ export function Ago(
 export function Command({ text }: { readonly text: string }) {
   return (
     <div class="cmd">
-      <code tabindex={0}>{text}</code>
+      <code>{text}</code>
       <button class="btn" type="button" data-copy={text} hidden>Copy</button>
     </div>
   );

@@ -46,6 +46,14 @@ export function exactTime(at: number): string {
   return `${date.getUTCDate()} ${month} ${date.getUTCFullYear()}, ${clock} UTC`;
 }
 
+/** Words that hold times as machines write them, with those as people read them. @throws never */
+export function withTimes(text: string): string {
+  return text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (time) => {
+    const at = Date.parse(time);
+    return Number.isNaN(at) ? time : exactTime(at);
+  });
+}
+
 /** A list as people say it: `a`, `a and b`, `a, b and c`. @throws never */
 export function listed(items: readonly string[]): string {
   if (items.length < 2) return items[0] ?? "";

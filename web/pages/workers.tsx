@@ -5,7 +5,7 @@ import type { Sign, Tone } from "../charts/glyph.ts";
 import { Frame, type FrameView, Live } from "./frame.tsx";
 import { Ago, Command, Glyph } from "./picture.tsx";
 import { Table } from "./table.tsx";
-import { cliCommand, counted } from "./words.ts";
+import { cliCommand, counted, withTimes } from "./words.ts";
 
 export interface WorkersView {
   readonly now: number;
@@ -59,7 +59,7 @@ export function WorkersPart({ view }: { readonly view: WorkersView }) {
       </div>
       <Table
         label="Workers"
-        look="table-stack"
+        look="table-stack table-act table-workers"
         head={
           <>
             <th>Loop</th>
@@ -97,11 +97,12 @@ function WorkerRow({ worker, now }: { readonly worker: WorkerSnapshot; readonly 
           {worker.state}
         </span>
       </td>
-      <td class="soft">{worker.progress === "" ? "nothing to do" : worker.progress}</td>
-      <td class="soft">
+      <td class="soft">{worker.progress === "" ? "nothing to do" : withTimes(worker.progress)}</td>
+      <td class={worker.lastError === null ? "soft hide-s" : "soft"}>
         {worker.lastError === null ? <span class="quiet">none</span> : (
           <>
-            {worker.lastError} {worker.lastErrorAt !== null && (
+            <span class="only-s">last error:</span> {worker.lastError}{" "}
+            {worker.lastErrorAt !== null && (
               <span class="quiet">
                 <Ago at={worker.lastErrorAt} now={now} />
               </span>

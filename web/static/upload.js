@@ -16,7 +16,7 @@
    * @property {number} sent
    * @property {"waiting" | "sending" | "stored" | "taken" | "failed"} state
    * @property {boolean} replace
-   * @property {{ row: HTMLElement, says: HTMLElement, bar: HTMLProgressElement, acts: HTMLElement }} shown
+   * @property {{ row: HTMLElement, title: HTMLElement, says: HTMLElement, bar: HTMLProgressElement, acts: HTMLElement }} shown
    */
 
   /** @type {Upload[]} */
@@ -191,8 +191,10 @@
   function link(upload) {
     const open = document.createElement("a");
     open.href = `/ui/file?name=${encodeURIComponent(upload.name.normalize("NFC"))}`;
-    open.textContent = "Show";
-    upload.shown.acts.replaceChildren(open);
+    open.textContent = upload.name;
+    open.title = upload.name;
+    upload.shown.title.replaceChildren(open);
+    upload.shown.acts.replaceChildren();
   }
 
   /** @param {Upload} upload @param {string} label @param {() => void} change */
