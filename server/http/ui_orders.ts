@@ -2,11 +2,18 @@
 // form and runs as a job; and the page of jobs.
 
 import { SkyringError } from "../../shared/base/errors.ts";
+import { asNodeId } from "../../shared/base/ids.ts";
 import { replicasDefault } from "../../shared/base/limits.ts";
 import { parseSize, sizeExamples } from "../../shared/base/units.ts";
+import { placement } from "../../shared/ring/placement.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
 import { JobsPage, JobsPart, type JobsView } from "../../web/pages/jobs.tsx";
-import { type OrderKind, OrderPage, type OrderView } from "../../web/pages/order.tsx";
+import {
+  type OrderKind,
+  OrderPage,
+  type OrderView,
+  type SharesAfter,
+} from "../../web/pages/order.tsx";
 import type { NodeActions } from "../engine/node_actions.ts";
 import type { App } from "./routes.ts";
 import { seeOther, uiResponse } from "./ui_answer.ts";
@@ -78,7 +85,7 @@ async function preview(ui: Ui, asked: Asked): Promise<OrderView> {
     node,
     ring: ui.views.pool().ring,
     replicas: replicasDefault,
-    ...{ plan: null, mayBeLost: null, size, refusal: null },
+    ...{ after: null, plan: null, mayBeLost: null, size, refusal: null },
   };
   if (kind === "resize" && size === "") return base;
   const dry = { dryRun: true, force: false };
@@ -89,11 +96,27 @@ async function preview(ui: Ui, asked: Asked): Promise<OrderView> {
     const ordered = kind === "resize"
       ? await actions.resize(node.id, bytesOf(size), dry)
       : await actions[kind](node.id, dry);
-    return { ...base, plan: ordered.kind === "plan" ? ordered.plan : null };
+    const plan = ordered.kind === "plan" ? ordered.plan : null;
+    return { ...base, plan, after: sharesAfter(ui.services.nodes(), { kind, node, size }) };
   } catch (error) {
     if (!(error instanceof SkyringError) || error.code === "internal") throw error;
     return { ...base, refusal: `${error.message}.` };
   }
+}
+
+/** Who would own how much: the placement that follows from the members then. */
+function sharesAfter(
+  nodes: readonly NodeSnapshot[],
+  { kind, node, size }: Pick<Asked, "kind" | "node" | "size">,
+): SharesAfter | null {
+  const rest = kind === "leave" ? nodes.filter(({ id }) => id !== node.id) : nodes;
+  if (kind === "stop" || rest.length === 0) return null;
+  const members = rest.map(({ id, capacity, zone }) => ({
+    ...{ id: asNodeId(id), since: 0, zone },
+    capacity: kind === "resize" && id === node.id ? bytesOf(size) : capacity,
+  }));
+  const placed = placement({ members });
+  return { first: placed.shares(1), all: placed.shares(replicasDefault) };
 }
 
 /** Gives the order. @returns the page to see next */

@@ -4,7 +4,7 @@
 import type { Child } from "hono/jsx";
 import { ring } from "../charts/ring.ts";
 import type { RingArc } from "../charts/ring_layout.ts";
-import { formatSize, parseSize } from "../../shared/base/units.ts";
+import { formatSize } from "../../shared/base/units.ts";
 import type { MovePlan } from "../../shared/job.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
 import { Frame, type FrameView } from "./frame.tsx";
@@ -19,6 +19,8 @@ export interface OrderView {
   readonly node: NodeSnapshot;
   readonly ring: RingView | null;
   readonly replicas: number;
+  /** Shares of the pool's slots afterwards; null where nobody's change. */
+  readonly after: SharesAfter | null;
   /** What would move; null while a size is still to be given, and for forgetting. */
   readonly plan: MovePlan | null;
   /** What forgetting may lose. */
@@ -30,6 +32,14 @@ export interface OrderView {
   /** The size as it was written, for a resize. */
   readonly size: string;
   readonly refusal: string | null;
+}
+
+/** How the slots are shared out after an order, 0 to 1 by id. */
+export interface SharesAfter {
+  /** Of slots owned first, as the ring draws them. */
+  readonly first: ReadonlyMap<string, number>;
+  /** Of all owned slots, copies counted. */
+  readonly all: ReadonlyMap<string, number>;
 }
 
 /** What an order is called, does, and says on its button. */
@@ -152,7 +162,7 @@ function SizeForm({ view }: { readonly view: OrderView }) {
 /** What would move, what is at risk, and the pool before and after. */
 export function Plan(
   { view, plan }: {
-    readonly view: Pick<OrderView, "kind" | "node" | "ring" | "replicas" | "size">;
+    readonly view: Pick<OrderView, "kind" | "node" | "ring" | "replicas" | "after">;
     readonly plan: MovePlan;
   },
 ) {
@@ -210,15 +220,14 @@ export function Plan(
 
 function BeforeAfter(
   { view, shape }: {
-    readonly view: Pick<OrderView, "kind" | "node" | "size">;
+    readonly view: Pick<OrderView, "kind" | "node" | "after">;
     readonly shape: RingView;
   },
 ) {
-  const { node, kind, size } = view;
-  const grows = (parseSize(size) ?? node.capacity) / Math.max(1, node.capacity);
-  const after = kind === "resize"
-    ? shape.arcs.map((arc) => arc.id === node.id ? { ...arc, share: arc.share * grows } : arc)
-    : shape.arcs.filter(({ id }) => id !== node.id);
+  const { node, kind, after: shares } = view;
+  const after = shape.arcs.filter(({ id }) => kind === "resize" || id !== node.id)
+    .map((arc) => ({ ...arc, share: shares?.first.get(arc.id) ?? arc.share }));
+  const share = shares?.all.get(node.id);
   const now = shape.arcs.map((arc): RingArc =>
     arc.id === node.id && kind === "leave" ? { ...arc, sign: "leaving" } : arc
   );
@@ -243,6 +252,7 @@ function BeforeAfter(
         <figcaption>
           <b>After</b>
           {counted(after.length, "node")}
+          {share !== undefined && `, ${node.name} owns ${percent(share)}`}
         </figcaption>
       </figure>
     </div>
