@@ -41,7 +41,7 @@ function operation(
 }
 
 const forms = "/ui/cluster/";
-const pages = /^\/ui\/(part\/)?(nodes|cluster)$/;
+const pages = /^\/(ui\/(part\/)?(overview|nodes|ring|cluster))?$/;
 /** A refusal is shown on the next look at the order, not days later. */
 const refusalMs = 30_000;
 
@@ -85,8 +85,8 @@ async function answerForm(
   const name = (await readForm(request)).get("node") ?? "";
   refused(undefined);
   try {
-    await carryOut(started(running), { order, name });
-    return seeOther("/ui/nodes");
+    const node = await carryOut(started(running), { order, name });
+    return seeOther(`/ui/nodes?${new URLSearchParams({ told: order, node })}`);
   } catch (error) {
     if (!(error instanceof SkyringError) || error.code === "internal") throw error;
     const page = `/ui/cluster?${new URLSearchParams({ order, node: name })}`;
@@ -95,14 +95,16 @@ async function answerForm(
   }
 }
 
+/** Carries an order out. @returns the name of the node that it was about */
 async function carryOut(
   cluster: Cluster,
   { order, name }: { readonly order: string; readonly name: string },
-): Promise<void> {
-  if (order === "add") await cluster.add();
-  else if (order === "remove") await cluster.remove(name);
+): Promise<string> {
+  if (order === "add") return (await cluster.add()).name;
+  if (order === "remove") await cluster.remove(name);
   else if (isVerb(order)) await cluster[order](name);
   else throw new SkyringError("not_found", "Cannot find that order");
+  return name;
 }
 
 function started(running: () => Cluster | undefined): Cluster {

@@ -8,8 +8,8 @@ import {
   ClusterOrderPage,
   clusterOrders,
   type ClusterOrderView,
-  processOf,
 } from "../../web/pages/cluster.tsx";
+import { processOf } from "../../web/pages/node_sign.ts";
 import type { App } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { page, type Ui } from "./ui_pages.ts";

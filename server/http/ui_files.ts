@@ -77,6 +77,7 @@ export function createFileViews(services: Services, views: Views): FileViews {
         total: services.fileCount?.() ?? null,
         nodes: views.members().size,
         room: views.room(),
+        copiesKnown: views.copiesKnown(),
         writable: services.status().writable,
       };
     },
@@ -96,6 +97,7 @@ export function createFileViews(services: Services, views: Views): FileViews {
         from: start,
         windowBlocks,
         nodes: views.members(),
+        copiesKnown: views.copiesKnown(),
         preview: previewKind(file.name, file.size),
         canShare: services.shareKey !== undefined,
         share: share ?? null,

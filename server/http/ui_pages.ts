@@ -2,6 +2,7 @@
 // made says what happened; a part that cannot is a problem, and the page keeps its last picture.
 
 import { SkyringError } from "../../shared/base/errors.ts";
+import { clusterOrders } from "../../web/pages/cluster.tsx";
 import { DeletedPage, DeletedPart } from "../../web/pages/deleted.tsx";
 import { FailurePage } from "../../web/pages/failure.tsx";
 import { FileGone, FilePage, FilePart } from "../../web/pages/file.tsx";
@@ -9,6 +10,7 @@ import { FilesPage, FilesPart } from "../../web/pages/files.tsx";
 import { NodesPage, NodesPart } from "../../web/pages/nodes.tsx";
 import { OverviewPage, OverviewPart } from "../../web/pages/overview.tsx";
 import { PeersPage, PeersPart, type PeersView } from "../../web/pages/peers.tsx";
+import type { PoolView } from "../../web/pages/pool_view.ts";
 import { RingPage, type RingPageView, RingPart } from "../../web/pages/ring_page.tsx";
 import { ShareState } from "../../web/pages/share_box.tsx";
 import { WantedPage, WantedPart } from "../../web/pages/wanted.tsx";
@@ -39,15 +41,17 @@ export function routePages(app: App, ui: Ui): void {
     const token = context.req.query("token");
     const request = context.req.raw;
     if (token !== undefined) return logIn(token, { headers: request.headers, services });
-    return page(ui, request, (frame) => OverviewPage({ view: views.pool(), frame }));
+    return page(ui, request, (frame) => OverviewPage({ view: views.pool(request), frame }));
   });
   app.get("/ui/part/overview", ({ req }) => {
-    return part(req.raw, OverviewPart({ view: views.pool() }));
+    return part(req.raw, OverviewPart({ view: views.pool(req.raw) }));
   });
   app.get("/ui/nodes", ({ req }) =>
-    page(ui, req.raw, (frame) => (
-      NodesPage({ view: views.pool(req.raw), frame, canInvite: services.invite !== undefined })
-    )));
+    page(ui, req.raw, (frame) => {
+      const view = views.pool(req.raw);
+      const told = toldOf(view, new URL(req.url).searchParams);
+      return NodesPage({ view, frame, canInvite: services.invite !== undefined, told });
+    }));
   app.get("/ui/part/nodes", ({ req }) => part(req.raw, NodesPart({ view: views.pool(req.raw) })));
   app.get("/ui/files", ({ req }) =>
     page(ui, req.raw, async (frame) => (
@@ -164,6 +168,15 @@ export async function part(request: Request, markup: Markup): Promise<Response> 
   return uiResponse(String(await markup), { request });
 }
 
+/** The order that led here, when it is one to a process of the cluster; a link may claim others. */
+function toldOf({ cluster }: PoolView, query: URLSearchParams) {
+  const order = clusterOrders.find((each) => each === query.get("told"));
+  const name = query.get("node") ?? "";
+  if (cluster === null || order === undefined || !/^[\w.-]{1,64}$/.test(name)) return null;
+  const runs = cluster.processes.some((process) => process.name === name);
+  return runs === (order !== "remove") ? { order, name } : null;
+}
+
 function nameOf(request: Request): string {
   return (new URL(request.url).searchParams.get("name") ?? "").normalize("NFC");
 }
@@ -175,7 +188,7 @@ function windowOf(request: Request): { readonly from: number } {
 
 async function ringView(ui: Ui, request: Request): Promise<RingPageView> {
   const { services, views } = ui;
-  const pool = views.pool();
+  const pool = views.pool(request);
   if (views.ring === undefined || pool.ring === null) {
     throw new SkyringError("not_ready", "Cannot show the ring: there is no roster yet");
   }

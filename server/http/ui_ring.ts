@@ -8,11 +8,10 @@ import { asCid } from "../../shared/base/ids.ts";
 import { checkName } from "../../shared/base/name.ts";
 import { slotOfCid, slotOfKey } from "../../shared/ring/slot.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
-import { signOf } from "../../web/charts/glyph.ts";
 import type { RingArc } from "../../web/charts/ring_layout.ts";
 import type { RingView } from "../../web/pages/pool_view.ts";
 import type { RingAnswer, RingRow } from "../../web/pages/ring_page.tsx";
-import { sinceText } from "../../web/pages/words.ts";
+import { answers, isAwaited, ringNote, type Seen, signIn } from "../../web/pages/node_sign.ts";
 import type { RingSnapshot } from "./services.ts";
 
 /** Slots owned first by one node, by number of copies. */
@@ -22,10 +21,16 @@ type Tally = RingView["tally"];
 
 export interface RingReader {
   /** Null while there is no roster. */
-  view(nodes: readonly NodeSnapshot[], at: { epoch: number; now: number }): RingView | null;
+  view(nodes: readonly NodeSnapshot[], at: RingMoment): RingView | null;
   rows(): readonly RingRow[];
   /** Slot and owners of a name or CID; undefined when `key` can be neither. */
   lookup(key: string): RingAnswer | undefined;
+}
+
+/** What a view is drawn with beside the nodes. */
+export interface RingMoment extends Seen {
+  readonly epoch: number;
+  readonly now: number;
 }
 
 /** A reader over `read`, which may be slow. @throws never */
@@ -34,7 +39,8 @@ export function createRingReader(read: () => RingSnapshot): RingReader {
   let names = "";
   let counted = { key: "", ...noCounts };
   return {
-    view(nodes, { epoch, now }) {
+    view(nodes, at) {
+      const { epoch } = at;
       const known = nodes.map(({ id, name }) => `${id} ${name}`).join();
       if (snapshot === undefined || snapshot.epoch !== epoch || known !== names) {
         snapshot = read();
@@ -42,14 +48,16 @@ export function createRingReader(read: () => RingSnapshot): RingReader {
         counted = { key: "", ...noCounts };
       }
       if (snapshot.nodes.length === 0) return null;
-      const alive = new Set(nodes.filter(({ state }) => state === "alive").map(({ id }) => id));
+      // Who was not heard yet is not counted out before somebody has had time to miss it.
+      const usable = nodes.filter((node) => answers(node, at) || isAwaited(node, at));
+      const alive = new Set(usable.map(({ id }) => id));
       const lacks = new Map(nodes.map(({ id, blocks }) => [id, blocks.wanted]));
       const key = [...alive].sort().map((id) => `${id} ${lacks.get(id) ?? 0}`).join();
       if (counted.key !== key) {
         const tally = tallyOf(snapshot, alive);
         counted = { key, tally, counts: countSlots(snapshot, { alive, lacks }) };
       }
-      return ringView(snapshot, { nodes, now, ...counted });
+      return ringView(snapshot, { nodes, at, ...counted });
     },
     rows: () => snapshot === undefined ? [] : rowsOf(snapshot, counted.counts),
     lookup: (text) => snapshot === undefined ? undefined : answerOf(snapshot, text),
@@ -134,18 +142,17 @@ function ringView(
   ring: RingSnapshot,
   options: {
     readonly nodes: readonly NodeSnapshot[];
-    readonly now: number;
+    readonly at: RingMoment;
     readonly tally: Tally;
     readonly counts: Counts;
   },
 ): RingView {
-  const { nodes, now, tally, counts } = options;
+  const { nodes, at, tally, counts } = options;
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const arcs = ring.nodes.map(({ id, name }): RingArc => {
     const slots = counts.get(id) ?? new Map<number, number>();
     const own = [...slots.values()].reduce((sum, count) => sum + count, 0);
     const node = byId.get(id);
-    const sign = node === undefined ? "dead" : signOf(node.state, node.phase.phase);
     const capacity = Math.max(1, node?.capacity ?? 1);
     const { wanted = 0, held = 0 } = node?.blocks ?? {};
     const mean = held > 0 && node !== undefined ? node.used / held : 256 * 1024;
@@ -155,22 +162,13 @@ function ringView(
       share: own / ring.slotCount,
       full: node === undefined ? 0 : Math.min(1, node.used / capacity),
       wanted: node?.state === "alive" ? Math.min(1, wanted * mean / capacity) : 0,
-      sign,
-      note: noteOf(node, now),
+      sign: node === undefined ? "dead" : signIn(node, at),
+      note: node === undefined ? "not known here" : ringNote(node, at),
       slots,
     };
   });
   const replicas = Math.max(1, ...ring.slots.slice(0, 1).map(({ owners }) => owners.length));
   return { epoch: ring.epoch, slotCount: ring.slotCount, arcs, tally, replicas };
-}
-
-/** Nothing while it seeds: then the picture shows how full it is. */
-function noteOf(node: NodeSnapshot | undefined, now: number): string {
-  if (node === undefined) return "not known here";
-  if (node.state === "alive") return node.phase.phase === "seeding" ? "" : node.phase.phase;
-  if (node.state === "left") return "stopped";
-  const word = node.state === "suspect" ? "silent" : node.state;
-  return node.lastSeenAt > 0 ? `${word} ${sinceText(now - node.lastSeenAt)}` : word;
 }
 
 function rowsOf(ring: RingSnapshot, counts: Counts): RingRow[] {

@@ -4,6 +4,7 @@
 import type { FrameView, PageName, Theme } from "../../web/pages/frame.tsx";
 import type { PoolEvent, PoolView } from "../../web/pages/pool_view.ts";
 import { signOf } from "../../web/charts/glyph.ts";
+import type { NodeSnapshot, StatusSnapshot } from "../../shared/status.ts";
 import type { SentEvent } from "./event_hub.ts";
 import { readWord } from "./gateway_word.ts";
 import type { Services } from "./services.ts";
@@ -11,6 +12,7 @@ import { assetAddresses } from "./static_files.ts";
 import { createRingReader, type RingReader } from "./ui_ring.ts";
 import { canSeed } from "./tab_bundle.ts";
 import { createTrafficLog } from "./traffic_log.ts";
+import { withSilence } from "./ui_silence.ts";
 import { eventsKeptMax } from "../../shared/base/limits.ts";
 import { wantedOf } from "../../web/pages/health.ts";
 
@@ -18,12 +20,23 @@ import { wantedOf } from "../../web/pages/health.ts";
 const eventsRead = 100;
 /** Name of the cookie with the theme; a taste, not a secret. */
 export const themeCookie = "skyring-theme";
+/** A node that runs this long has heard from the others, or they are silent. */
+const settleMs = 15_000;
+/** Phases of a node that is through with its start. */
+const settledPhases: ReadonlySet<string> = new Set([
+  "seeding",
+  "full",
+  "fetching blocks",
+  "leaving",
+]);
 
 export interface Views {
   readonly ring: RingReader | undefined;
   /** The pool; `request` tells by which way the page is seen. */
   pool(request?: Request): PoolView;
   frame(request: Request): FrameView;
+  /** Whether it is known what the others hold: not before this node has heard from them. */
+  copiesKnown(): boolean;
   /** Names of members by id, and which of them answer. */
   members(): ReadonlyMap<string, { readonly name: string; readonly answers: boolean }>;
   /** Bytes that new files may have, their copies counted. */
@@ -42,25 +55,32 @@ export function createViews(services: Services): Views {
     pool(request) {
       const word = request && readWord(request.headers, services.config.token);
       const status = services.status();
-      const members = nodes();
       const now = services.now();
       const peers = services.peers?.() ?? [];
+      const events = services.events.recent(eventsKeptMax)
+        .filter(({ kind }, index) => kind === "member" || index < eventsRead)
+        .slice(0, eventsRead * 2).flatMap(eventOf);
+      const members = withSilence(nodes(), events);
+      const seen = { cluster: word?.cluster ?? null, settled: isSettled(status, members, now) };
       return {
         now,
         status,
+        ...seen,
         nodes: members,
-        ring: ring?.view(members, { epoch: status.roster.epoch, now }) ?? null,
+        ring: ring?.view(members, { epoch: status.roster.epoch, now, ...seen }) ?? null,
         traffic: traffic.sample(now, { wanted: wantedOf(members), peers }),
-        events: services.events.recent(eventsKeptMax)
-          .filter(({ kind }, index) => kind === "member" || index < eventsRead)
-          .slice(0, eventsRead * 2).flatMap(eventOf),
+        events,
         files: services.fileCount?.() ?? null,
         takesOrders: services.nodeActions !== undefined,
         heals: services.heal !== undefined,
-        cluster: word?.cluster ?? null,
       };
     },
     frame: (request) => frameOf(services, request),
+    copiesKnown: () => {
+      const status = services.status();
+      return status.phase.phase !== "looking for peers" &&
+        isSettled(status, services.nodes(), services.now());
+    },
     members: () =>
       new Map(nodes().map(({ id, name, state }) => [id, { name, answers: state === "alive" }])),
     room: () => {
@@ -69,6 +89,18 @@ export function createViews(services: Services): Views {
       return free.reduce((sum, bytes) => sum + bytes, 0) / Math.min(3, Math.max(1, members.length));
     },
   };
+}
+
+function isSettled(
+  { id, startedAt, phase }: StatusSnapshot,
+  nodes: readonly NodeSnapshot[],
+  now: number,
+): boolean {
+  if (now - startedAt >= settleMs) return true;
+  return settledPhases.has(phase.phase) &&
+    nodes.every((node) =>
+      node.id === id || node.state === "left" || (node.state === "alive" && node.lastSeenAt > 0)
+    );
 }
 
 function frameOf(services: Services, request: Request): FrameView {

@@ -38,7 +38,7 @@ export const node: NodeSnapshot = {
 export const status: StatusSnapshot = {
   ...node,
   group: "skyring",
-  startedAt: now,
+  startedAt: now - 3_600_000,
   bootId: "b1",
   roster: { epoch: 4, lineage: "00", members: 1, council: ["12D3KooWA"] },
   writable: true,

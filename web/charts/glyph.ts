@@ -18,6 +18,8 @@ export type Sign =
   | "full"
   | "leaving"
   | "readonly"
+  | "stopped"
+  | "paused"
   | "suspect"
   | "dead"
   | "tab";
@@ -32,6 +34,8 @@ const shapes: Readonly<Record<Sign, string>> = {
   full: `<path class="gs" d="M-4.6 -4.6h9.2v9.2h-9.2z"/>`,
   leaving: `<circle r="4.6" class="gl"/><path class="gl" d="M-2 0h6.6M2.4 -2.2L4.8 0L2.4 2.2"/>`,
   readonly: `<path class="gl" d="M0 -5.4L5.4 0L0 5.4L-5.4 0zM-2.4 0h4.8"/>`,
+  stopped: `<path class="gl" d="M-4.2 -4.2h8.4v8.4h-8.4z"/>`,
+  paused: `<path class="gl gx" d="M-2.6 -4V4M2.6 -4V4"/>`,
   suspect: `<circle r="4.6" class="gl gdash"/><circle r="1.3" class="gs"/>`,
   dead: `<path class="gl gx" d="M-4 -4L4 4M4 -4L-4 4"/>`,
   tab: `<path class="gs" d="M0 -5.6L1.5 -1.5L5.6 0L1.5 1.5L0 5.6L-1.5 1.5L-5.6 0L-1.5 -1.5z"/>`,
@@ -48,6 +52,8 @@ export const toneOf: Readonly<Record<Sign, Tone>> = {
   looking: "wanted",
   leaving: "off",
   readonly: "off",
+  stopped: "off",
+  paused: "wanted",
   suspect: "wanted",
   dead: "risk",
   tab: "tab",
@@ -74,7 +80,7 @@ export function signOfWord(word: unknown): Sign {
 export function signOf(state: Liveness, phase: Phase): Sign {
   if (state === "dead") return "dead";
   if (state === "suspect") return "suspect";
-  if (state === "left") return "leaving";
+  if (state === "left") return "stopped";
   return signs[phase];
 }
 

@@ -20,7 +20,8 @@ export interface Flow {
   readonly rate: number;
 }
 
-const silent = (arc: PlacedArc) => arc.sign === "dead" || arc.sign === "suspect";
+const silent = ({ sign }: PlacedArc) => sign === "dead" || sign === "suspect" || sign === "paused";
+const away = ({ sign }: PlacedArc) => sign === "leaving" || sign === "stopped";
 const at = (point: readonly [number, number]) => `${short(point[0])} ${short(point[1])}`;
 
 /** Circles and rays of the star chart. @throws never */
@@ -42,9 +43,9 @@ export function bands(arcs: readonly PlacedArc[], sizes: LayerSizes): string {
   const track = arcs.map(({ from, to }) => arcPath(inner + band / 2, from, to)).join("");
   const fills = arcs.map((arc) => {
     const thick = Math.max(1.5, band * Math.min(1, arc.full));
-    const tone = arc.sign === "dead" ? " is-risk" : arc.sign === "leaving" ? " is-off" : "";
-    const away = silent(arc) ? " fill-away" : "";
-    const fill = `<path class="fill${away}${tone}" stroke-width="${short(thick)}" ` +
+    const tone = arc.sign === "dead" ? " is-risk" : away(arc) ? " is-off" : "";
+    const dashes = silent(arc) ? " fill-away" : "";
+    const fill = `<path class="fill${dashes}${tone}" stroke-width="${short(thick)}" ` +
       `d="${arcPath(inner + thick / 2, arc.from, arc.to)}"/>`;
     if (arc.wanted <= 0) return fill;
     const more = Math.min(band, Math.max(2.4, band * arc.wanted));

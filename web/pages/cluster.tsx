@@ -2,10 +2,12 @@
 // only on pages that came through the gateway of a cluster, since only it has processes. Each
 // shows first what it does to the pool, with the plan where a node would be gone.
 
+import type { Sign } from "../charts/glyph.ts";
 import { ring } from "../charts/ring.ts";
 import type { MovePlan } from "../../shared/job.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
 import type { FrameView } from "./frame.tsx";
+import { processOf } from "./node_sign.ts";
 import { OrderFrame, type OrderWords, Plan } from "./order.tsx";
 import { Command, Glyph, Notice, Picture } from "./picture.tsx";
 import type { ClusterProcess, PoolView } from "./pool_view.ts";
@@ -26,13 +28,6 @@ export interface ClusterOrderView {
   readonly unknown: string | null;
   readonly pool: PoolView;
   readonly replicas: number;
-}
-
-/** The process that runs a node, when the page knows one. @throws never */
-export function processOf(node: NodeSnapshot, { cluster }: PoolView): ClusterProcess | undefined {
-  return cluster?.processes.find(({ name, port }) =>
-    name === node.name && node.http !== null && node.http.endsWith(`:${port}`)
-  );
 }
 
 /** What can be done with a process in its state. @throws never */
@@ -66,6 +61,32 @@ export function ClusterLink(
     </a>
   );
 }
+
+/** Says that an order given a moment ago was taken: its effect is seen only some seconds later. */
+export function Told({ order, name }: { readonly order: ClusterOrder; readonly name: string }) {
+  return (
+    <div class="notice notice-first" role="status">
+      <Glyph sign={toldSigns[order]} tone="off" />
+      <p>
+        <b>{name} {toldWords[order][0]}.</b> {toldWords[order][1]}
+      </p>
+    </div>
+  );
+}
+
+const toldSigns: Readonly<Record<ClusterOrder, Sign>> = {
+  ...{ add: "joining", start: "joining", resume: "joining" },
+  ...{ pause: "paused", stop: "stopped", remove: "leaving" },
+};
+
+const toldWords: Readonly<Record<ClusterOrder, readonly [string, string]>> = {
+  add: ["was added", "It joins within seconds."],
+  start: ["was started", "It answers within seconds."],
+  resume: ["was resumed", "It answers within seconds."],
+  pause: ["was paused", "The others miss it within seconds, and wait for it as long as its grace."],
+  stop: ["was stopped", "It stays in the roster, and is not started again by itself."],
+  remove: ["was removed", "Its data folder stays."],
+};
 
 /** Processes without a node in the roster, or not simply running: they have no card to say so. */
 export function Processes({ view }: { readonly view: PoolView }) {
@@ -132,7 +153,7 @@ export function ClusterOrderPage(
       )}
       {plan !== null && node !== null && (
         <Plan
-          view={{ kind: "stop", node, ring: null, size: "", replicas: view.replicas }}
+          view={{ kind: "stop", node, ring: null, after: null, replicas: view.replicas }}
           plan={plan}
         />
       )}

@@ -119,7 +119,7 @@ function memberSentence(
     case "dead":
       return { sign: "dead", subject, href, words: "is dead: nobody gets an answer from it." };
     case "left":
-      return { sign: "leaving", subject, href, words: "said goodbye." };
+      return { sign: "stopped", subject, href, words: "said goodbye." };
     default:
       return undefined;
   }

@@ -96,7 +96,7 @@ export function FileGone({ name }: { readonly name: string }) {
   );
 }
 
-function fileSentence({ file, pieces, nodes }: FileView): string {
+function fileSentence({ file, pieces, nodes, copiesKnown }: FileView): string {
   const name = file.name.slice(file.name.lastIndexOf("/") + 1);
   const due = Math.min(file.replicas.wanted, Math.max(1, nodes.size));
   const copies = pieces.map(({ holders }) => holders.length);
@@ -105,6 +105,9 @@ function fileSentence({ file, pieces, nodes }: FileView): string {
   const shown = whole(pieces.length);
   const scope = pieces.length === file.blocks ? `its ${shown}` : `the ${shown} shown`;
   const blocks = pieces.length === 1 ? "block" : "blocks";
+  if (!copiesKnown && (none > 0 || short > 0)) {
+    return `${name}: how many copies it has is not known yet.`;
+  }
   if (none > 0) {
     return `${name} cannot be read whole: no copy of ${whole(none)} of ${scope} ${blocks} answers.`;
   }

@@ -20,6 +20,8 @@ export interface FileView {
   readonly windowBlocks: number;
   /** Names of nodes by id, and which of them answer. */
   readonly nodes: ReadonlyMap<string, { readonly name: string; readonly answers: boolean }>;
+  /** Whether holders could be asked: a node that has just started has not heard from them yet. */
+  readonly copiesKnown: boolean;
   readonly preview: PreviewKind;
   readonly canShare: boolean;
   readonly share: ShareLink | null;

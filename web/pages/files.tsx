@@ -35,6 +35,8 @@ export interface FilesView {
   readonly deleted: readonly DeletedRow[];
   readonly nodes: number;
   readonly room: number;
+  /** Whether copies could be counted: a node that has just started cannot ask the others yet. */
+  readonly copiesKnown: boolean;
   readonly writable: boolean;
 }
 
@@ -169,15 +171,15 @@ function FileList({ view }: { readonly view: FilesView }) {
       )}
       <Table
         label="Files"
-        look="table-stack"
+        look="table-stack table-files"
         head={
           <>
             <th>Name</th>
             <th>Copies</th>
             <th class="hide-s">Pieces</th>
             <th class="num">Size</th>
-            <th class="num hide-s">Changed</th>
-            <th class="hide-s">
+            <th class="num">Changed</th>
+            <th>
               <span class="sr">Download</span>
             </th>
           </>
@@ -257,7 +259,10 @@ function filesSentence(view: FilesView): string {
     : `${counted(total, "file")}; ${counted(items.length, "name")} shown here, ${bytes}.`;
 }
 
-function copiesSentence({ items, nodes }: FilesView): string {
+function copiesSentence({ items, nodes, copiesKnown }: FilesView): string {
+  if (!copiesKnown) {
+    return "How many copies they have is not known yet: this node has not heard from the others.";
+  }
   const short = items.filter((file) => file.replicas.least < dueOf(file, nodes));
   const last = short.filter(({ replicas }) => replicas.least <= 1);
   if (short.length === 0) return "All shown have the copies they should.";
@@ -297,13 +302,17 @@ function Row(
         </a>
       </td>
       <td>
-        <span class={`copies ${tone}`}>
-          <Picture svg={pips(least, due)} />
-          {least} of {due}
-        </span>
+        {view.copiesKnown
+          ? (
+            <span class={`copies ${tone}`}>
+              <Picture svg={pips(least, due)} />
+              {least} of {due}
+            </span>
+          )
+          : <span class="quiet nowrap">not known yet</span>}
       </td>
       <td class="hide-s bars">
-        {along.length > 0 && (
+        {view.copiesKnown && along.length > 0 && (
           <Picture
             svg={pieces(along.map((copies) => ({ copies: Math.min(copies, due) })), {
               replicas: due,
@@ -316,10 +325,10 @@ function Row(
         )}
       </td>
       <td class="num">{formatSize(file.size)}</td>
-      <td class="num hide-s">
+      <td class="num">
         <Ago at={file.modifiedAt} now={view.now} />
       </td>
-      <td class="num hide-s">
+      <td class="num">
         <a href={downloadHref(file.name)} aria-label={`Download ${file.name}`}>Download</a>
       </td>
     </tr>

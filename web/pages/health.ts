@@ -5,6 +5,7 @@ import { countTabs } from "../../shared/ring/tab_count.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
 import type { Sign, Tone } from "../charts/glyph.ts";
 import { signOf } from "../charts/glyph.ts";
+import { answers, isPaused } from "./node_sign.ts";
 import type { PoolView } from "./pool_view.ts";
 import { counted, listed, sinceText, whole } from "./words.ts";
 
@@ -23,7 +24,7 @@ export function healthOf(view: PoolView): Health {
     well(view);
 }
 
-function starting({ status, now }: PoolView): Health | undefined {
+function starting({ status, now, settled }: PoolView): Health | undefined {
   const { phase, because, since } = status.phase;
   const words: Partial<Record<typeof phase, string>> = {
     "looking for peers": "is looking for the other nodes",
@@ -32,13 +33,26 @@ function starting({ status, now }: PoolView): Health | undefined {
     "leaving": "is leaving the pool",
   };
   const doing = words[phase];
-  if (doing === undefined) return undefined;
+  if (doing === undefined) return settled ? undefined : justStarted(status.name);
   return {
     tone: phase === "leaving" ? "off" : "wanted",
     sign: signOf("alive", phase),
     word: phase === "leaving" ? "Leaving" : "Starting",
     sentence: `${status.name} ${doing}.`,
     because: `For ${sinceText(now - since)} now: ${because}.`,
+  };
+}
+
+/** Before it has heard from the others, what it believes of them is not worth saying. */
+function justStarted(name: string): Health {
+  return {
+    tone: "wanted",
+    sign: "looking",
+    word: "Starting",
+    sentence: `${name} has only just started.`,
+    because:
+      "It listens for the other nodes. Which of them answer, and how many copies there are, " +
+      "is known in some seconds.",
   };
 }
 
@@ -54,7 +68,8 @@ function readOnly({ status }: PoolView): Health | undefined {
   };
 }
 
-function uncovered({ ring, nodes, now }: PoolView): Health | undefined {
+function uncovered(view: PoolView): Health | undefined {
+  const { ring } = view;
   const slots = ring?.tally.get(0) ?? 0;
   if (ring === null || slots === 0) return undefined;
   return {
@@ -62,26 +77,37 @@ function uncovered({ ring, nodes, now }: PoolView): Health | undefined {
     sign: "dead",
     word: "At risk",
     sentence: `None of the owners of ${whole(slots)} of ${whole(ring.slotCount)} slots answers.`,
-    because: `${silentWords(nodes, now)} Files with blocks there can be read only from stand-ins.`,
+    because: `${silentWords(view)} Files with blocks there can be read only from stand-ins.`,
   };
 }
 
-function silent({ nodes, now }: PoolView): Health | undefined {
-  const away = nodes.filter(({ state }) => state !== "alive");
+function silent(view: PoolView): Health | undefined {
+  const { nodes } = view;
+  const away = nodes.filter((node) => !answers(node, view));
   if (away.length === 0) return undefined;
-  const dead = away.filter(({ state }) => state === "dead");
-  const suspect = away.filter(({ state }) => state === "suspect");
+  const paused = away.filter((node) => isPaused(node, view));
+  const dead = away.filter((node) => node.state === "dead" && !isPaused(node, view));
+  const suspect = away.filter((node) => node.state === "suspect" && !isPaused(node, view));
   const names = away.length < 3
     ? listed(away.map(({ name }) => name))
     : counted(away.length, "node");
   return {
     tone: "wanted",
-    sign: dead.length > 0 ? "dead" : suspect.length > 0 ? "suspect" : "leaving",
-    word: `Waiting for ${names}`,
+    sign: dead.length > 0
+      ? "dead"
+      : suspect.length > 0
+      ? "suspect"
+      : paused.length > 0
+      ? "paused"
+      : "stopped",
+    word: paused.length === away.length ? `Paused: ${names}` : `Waiting for ${names}`,
     sentence: `${whole(nodes.length - away.length)} of ${counted(nodes.length, "node")} ` +
       `answer. Every slot has an owner that does.`,
-    because: `${silentWords(nodes, now)} ${
-      dead.length + suspect.length > 0
+    because: `${silentWords(view)} ${
+      paused.length === away.length
+        ? "It goes on when it is resumed. Paused longer than its grace a node is expelled, and its " +
+          "copies are made again on the others."
+        : dead.length + suspect.length > 0
         ? "A node that stays silent is expelled after its grace, and its copies are made again " +
           "on the others."
         : "Its place and its copies wait for it until it is back, or until you expel it."
@@ -89,9 +115,12 @@ function silent({ nodes, now }: PoolView): Health | undefined {
   };
 }
 
-function silentWords(nodes: readonly NodeSnapshot[], now: number): string {
-  const away = nodes.filter(({ state }) => state !== "alive");
-  const said = away.slice(0, 3).map(({ name, lastSeenAt, state }) => {
+function silentWords(view: PoolView): string {
+  const { nodes, now } = view;
+  const away = nodes.filter((node) => !answers(node, view));
+  const said = away.slice(0, 3).map((node) => {
+    const { name, lastSeenAt, state } = node;
+    if (isPaused(node, view)) return `${name} is paused`;
     if (state === "left") return `${name} was stopped`;
     return lastSeenAt > 0
       ? `${name} has not answered for ${sinceText(now - lastSeenAt)}`

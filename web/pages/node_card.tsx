@@ -2,20 +2,21 @@
 // the ring, and what moves between it and the node one is on.
 
 import { bar, type BarParts } from "../charts/bar.ts";
-import { signOf, toneOf } from "../charts/glyph.ts";
+import { toneOf } from "../charts/glyph.ts";
 import { grid, gridCells } from "../charts/grid.ts";
 import { keySample } from "../charts/key.ts";
 import { spark } from "../charts/spark.ts";
 import { formatRate } from "../../shared/base/units.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
-import { ClusterLink, ordersOf, processOf } from "./cluster.tsx";
+import { ClusterLink, ordersOf } from "./cluster.tsx";
+import { isAwaited, isPaused, phaseWord, processOf, signIn } from "./node_sign.ts";
 import { Ago, Glyph, Picture } from "./picture.tsx";
 import type { PoolView } from "./pool_view.ts";
 import { counted, dashboardOf, percent, roundTrip, sizeOf, whole } from "./words.ts";
 
 /** The card. */
 export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly view: PoolView }) {
-  const sign = signOf(node.state, node.phase.phase);
+  const sign = signIn(node, view);
   const isHere = node.id === view.status.id;
   const dashboard = dashboardOf(node.http);
   const full = node.capacity > 0 ? node.used / node.capacity : 0;
@@ -27,7 +28,17 @@ export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly
           {isHere || dashboard === undefined ? node.name : <a href={dashboard}>{node.name}</a>}
         </h2>
         {isHere && <span class="quiet nowrap">this node</span>}
-        <span class="tagline">{isHere ? "" : roundTrip(node.roundTripMs)}</span>
+        <span class="tagline">
+          {node.tabs !== undefined && node.tabs.count > 0 && node.state === "alive" && (
+            <>
+              <span>
+                <Glyph sign="tab" tone="tab" /> {counted(node.tabs.count, "tab")}
+              </span>
+              {isHere ? "" : " · "}
+            </>
+          )}
+          {isHere ? "" : roundTrip(node.roundTripMs)}
+        </span>
       </div>
       <PhaseWords node={node} view={view} />
       <div>
@@ -52,12 +63,7 @@ export function NodeCard({ node, view }: { readonly node: NodeSnapshot; readonly
       <p class="card-foot">
         <span class="clip" title={node.zone}>zone {node.zone}</span>
         <span>{percent(node.share)} of the ring</span>
-        {node.tabs !== undefined && node.state === "alive" && (
-          <span>
-            <Glyph sign="tab" tone="tab" /> {counted(node.tabs.count, "tab")}
-          </span>
-        )}
-        <span>version {node.version === "" ? "not told" : node.version}</span>
+        <span class="clip">version {node.version === "" ? "not told" : node.version}</span>
       </p>
       {(view.takesOrders || view.cluster !== null) && <Orders node={node} view={view} />}
     </article>
@@ -94,11 +100,13 @@ export function Orders({ node, view }: { readonly node: NodeSnapshot; readonly v
 
 function PhaseWords({ node, view }: { readonly node: NodeSnapshot; readonly view: PoolView }) {
   const { now } = view;
-  const paused = processOf(node, view)?.state === "paused" && node.state !== "alive";
+  const paused = isPaused(node, view);
   const silent = node.state !== "alive";
-  const since = silent ? node.lastSeenAt : node.phase.since;
+  const since = silent ? node.lastSeenAt : paused ? 0 : node.phase.since;
   const because = paused
     ? "its process stands still until it is resumed; away longer than its grace it is expelled"
+    : isAwaited(node, view)
+    ? "this node has only just started, and listens for it"
     : node.state === "left"
     ? "it said goodbye; its place in the roster waits until it is back, or is expelled"
     : silent
@@ -106,7 +114,7 @@ function PhaseWords({ node, view }: { readonly node: NodeSnapshot; readonly view
     : node.phase.because;
   return (
     <p class="phase">
-      <b>{paused ? "Paused" : phaseWord(node)}</b>
+      <b>{phaseWord(node, view)}</b>
       {since > 0 && (
         <>
           {" "}for <Ago at={since} now={now} suffix="" />
@@ -115,14 +123,6 @@ function PhaseWords({ node, view }: { readonly node: NodeSnapshot; readonly view
       : {because}.
     </p>
   );
-}
-
-/** What it does in a word or two, silence first. @throws never */
-export function phaseWord(node: NodeSnapshot): string {
-  if (node.state === "suspect") return "Not answering";
-  if (node.state === "dead") return "Dead";
-  if (node.state === "left") return "Stopped";
-  return node.phase.phase.charAt(0).toUpperCase() + node.phase.phase.slice(1);
 }
 
 /** Its capacity as parts of a bar: wanted blocks are counted at their mean size here. */

@@ -1,11 +1,12 @@
 // The nodes: a card each, or rows when they are many (the busy ones first), and the invite.
 
 import { bar } from "../charts/bar.ts";
-import { signOf, toneOf } from "../charts/glyph.ts";
+import { toneOf } from "../charts/glyph.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
-import { Processes } from "./cluster.tsx";
+import { type ClusterOrder, Processes, Told } from "./cluster.tsx";
 import { Frame, type FrameView, Live } from "./frame.tsx";
-import { barOf, NodeCard, Orders, phaseWord } from "./node_card.tsx";
+import { barOf, NodeCard, Orders } from "./node_card.tsx";
+import { answers, isPaused, phaseWord, signIn } from "./node_sign.ts";
 import { Command, Glyph, Legend, Picture } from "./picture.tsx";
 import type { PoolView } from "./pool_view.ts";
 import {
@@ -24,13 +25,17 @@ import { Table } from "./table.tsx";
 /** Cards up to here; more nodes are rows. */
 export const cardsMax = 24;
 
-/** The whole page; `invite` is a token just made, `canInvite` whether one can be. */
+/**
+ * The whole page; `invite` is a token just made, `canInvite` whether one can be, `told` an order
+ * that a process of the cluster was given just now.
+ */
 export function NodesPage(
-  { view, frame, canInvite, invite = null }: {
+  { view, frame, canInvite, invite = null, told = null }: {
     readonly view: PoolView;
     readonly frame: FrameView;
     readonly canInvite: boolean;
     readonly invite?: string | null;
+    readonly told?: { readonly order: ClusterOrder; readonly name: string } | null;
   },
 ) {
   return (
@@ -41,6 +46,7 @@ export function NodesPage(
           {canInvite && <Invite token={invite} />}
           {view.heals && <Heal />}
         </div>
+        {told !== null && <Told {...told} />}
         <Live part="/ui/part/nodes">
           <NodesPart view={view} />
         </Live>
@@ -56,7 +62,7 @@ export function NodesPart({ view }: { readonly view: PoolView }) {
     <>
       <div class="head">
         <div>
-          <h1>{nodesSentence(nodes)}</h1>
+          <h1>{nodesSentence(view)}</h1>
           <p>{silentSentence(view)}</p>
         </div>
       </div>
@@ -78,27 +84,34 @@ export function NodesPart({ view }: { readonly view: PoolView }) {
   );
 }
 
-function nodesSentence(nodes: readonly NodeSnapshot[]): string {
-  const answering = nodes.filter(({ state }) => state === "alive");
+function nodesSentence(view: PoolView): string {
+  const { nodes } = view;
+  const answering = nodes.filter((node) => answers(node, view));
   const seeding = answering.filter(({ phase }) => phase.phase === "seeding").length;
   const busy = new Map<string, number>();
   for (const { phase } of answering) {
     if (phase.phase !== "seeding") busy.set(phase.phase, (busy.get(phase.phase) ?? 0) + 1);
   }
-  const answers = answering.length === nodes.length
+  const told = answering.length === nodes.length
     ? `${counted(nodes.length, "node")} ${nodes.length === 1 ? "answers" : "answer"}`
     : `${answering.length} of ${counted(nodes.length, "node")} answer`;
   const doing = [...busy].map(([phase, count]) => `${count} ${phase}`);
   if (seeding > 0) doing.unshift(`${seeding} seeding`);
-  return `${answers}: ${listed(doing)}.`;
+  return `${told}: ${listed(doing)}.`;
 }
 
-function silentSentence({ nodes, now }: PoolView): string {
-  const silent = nodes.filter(({ state }) => state !== "alive");
+function silentSentence(view: PoolView): string {
+  const { nodes, now } = view;
+  const silent = nodes.filter((node) => !answers(node, view));
   if (silent.length === 0) return "Each holds its own part of the ring and answers for the others.";
-  const said = silent.slice(0, 4).map(({ name, lastSeenAt }) =>
-    lastSeenAt > 0 ? `${name} since ${sinceText(now - lastSeenAt)}` : name
-  );
+  if (!view.settled) return "This node has only just started, and listens for the others.";
+  const said = silent.slice(0, 4).map((node) => {
+    const { name, state, lastSeenAt } = node;
+    if (isPaused(node, view)) return `${name}, which is paused`;
+    return state !== "alive" && lastSeenAt > 0
+      ? `${name} since ${sinceText(now - lastSeenAt)}`
+      : name;
+  });
   const more = silent.length > 4 ? ` and ${counted(silent.length - 4, "more node")}` : "";
   return `No answer from ${listed(said)}${more}.`;
 }
@@ -136,7 +149,7 @@ function NodeRows({ view }: { readonly view: PoolView }) {
 }
 
 function NodeRow({ node, view }: { readonly node: NodeSnapshot; readonly view: PoolView }) {
-  const sign = signOf(node.state, node.phase.phase);
+  const sign = signIn(node, view);
   const dashboard = dashboardOf(node.http);
   return (
     <tr id={node.id}>
@@ -147,7 +160,7 @@ function NodeRow({ node, view }: { readonly node: NodeSnapshot; readonly view: P
         </span>
       </td>
       <td class="soft">
-        {phaseWord(node)} for {sinceText(view.now - since(node))}
+        {phaseWord(node, view)} for {sinceText(view.now - since(node))}
       </td>
       <td class="bars">
         <Picture svg={bar(barOf(node), { label: sizeOf(node.used, node.capacity) })} />

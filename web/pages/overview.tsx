@@ -49,7 +49,7 @@ export function OverviewPart({ view }: { readonly view: PoolView }) {
           </div>
           <div class="sky-facts facts">
             <CapacityFact view={view} />
-            {view.ring !== null && <OwnersFact ring={view.ring} tabs={tabsOf(view.nodes)} />}
+            {view.ring !== null && <OwnersFact view={view} ring={view.ring} />}
             <RepairFact view={view} />
           </div>
         </div>
@@ -84,7 +84,9 @@ function RingPicture({ view, ring: shape }: { readonly view: PoolView; readonly 
         here,
         tabs,
         flows: flowsOf(view, shape, here),
-        centre: [`${least} of ${shape.replicas}`, "owners answer", "at the weakest slot"],
+        centre: view.settled
+          ? [`${least} of ${shape.replicas}`, "owners answer", "at the weakest slot"]
+          : ["…", "listening for", "the other nodes"],
         hrefOf: (arc) => `/ui/nodes#${arc.id}`,
       })}
     />
@@ -146,8 +148,18 @@ function CapacityFact({ view }: { readonly view: PoolView }) {
 }
 
 function OwnersFact(
-  { ring: shape, tabs }: { readonly ring: RingView; readonly tabs: number },
+  { view, ring: shape }: { readonly view: PoolView; readonly ring: RingView },
 ) {
+  const tabs = tabsOf(view.nodes);
+  if (!view.settled) {
+    return (
+      <section class="fact">
+        <h2>
+          Owners that answer <span>not known yet</span>
+        </h2>
+      </section>
+    );
+  }
   const rows = Array.from({ length: shape.replicas + 1 }, (_, index) => shape.replicas - index);
   return (
     <section class="fact">
@@ -246,12 +258,17 @@ function ReadingTheRing() {
           items={[
             [{ sign: "seeding" }, "seeding"],
             [{ sign: "fetching" }, "fetching blocks"],
+            [{ sign: "full" }, "full"],
+            [{ sign: "looking" }, "looking for peers, not heard yet"],
             [{ sign: "joining" }, "joining"],
+            [{ sign: "metadata" }, "fetching metadata"],
+            [{ sign: "picking" }, "picking blocks"],
+            [{ sign: "readonly" }, "read-only"],
+            [{ sign: "leaving" }, "leaving"],
+            [{ sign: "stopped" }, "stopped"],
+            [{ sign: "paused" }, "paused"],
             [{ sign: "suspect" }, "not answering"],
             [{ sign: "dead" }, "dead"],
-            [{ sign: "full" }, "full"],
-            [{ sign: "leaving" }, "leaving"],
-            [{ sign: "readonly" }, "read-only"],
           ]}
         />
       </div>

@@ -15,6 +15,11 @@ export interface PoolView {
   readonly events: readonly PoolEvent[];
   /** Names in the catalog; null when the node cannot tell. */
   readonly files: number | null;
+  /**
+   * Whether this node runs long enough to have heard from the others. Before, who is silent may
+   * only not have been heard, and how many copies there are is not known.
+   */
+  readonly settled: boolean;
   /** Whether nodes can be told to leave, stop or resize from here; and the pool to heal. */
   readonly takesOrders: boolean;
   readonly heals: boolean;

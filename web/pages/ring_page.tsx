@@ -2,9 +2,9 @@
 
 import { bar } from "../charts/bar.ts";
 import { ring } from "../charts/ring.ts";
-import { signOf } from "../charts/glyph.ts";
 import { EventList } from "./event_list.tsx";
 import { Frame, type FrameView, Live } from "./frame.tsx";
+import { signIn } from "./node_sign.ts";
 import { Command, Glyph, Picture } from "./picture.tsx";
 import type { PoolView, RingView } from "./pool_view.ts";
 import { Table } from "./table.tsx";
@@ -217,7 +217,7 @@ function Council({ pool }: { readonly pool: PoolView }) {
       <ul class="council">
         {members.map((node, index) => (
           <li>
-            <Glyph sign={node === undefined ? "dead" : signOf(node.state, node.phase.phase)} />
+            <Glyph sign={node === undefined ? "dead" : signIn(node, pool)} />
             {node?.name ?? `${council[index]?.slice(0, 8)}…`}
           </li>
         ))}
@@ -254,7 +254,7 @@ function NodeTable({ view }: { readonly view: RingPageView }) {
       >
         {view.rows.map((entry) => {
           const node = pool.nodes.find(({ id }) => id === entry.id);
-          const sign = node === undefined ? "dead" : signOf(node.state, node.phase.phase);
+          const sign = node === undefined ? "dead" : signIn(node, pool);
           return (
             <tr>
               <td>

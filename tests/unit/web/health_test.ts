@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import type { Phase } from "../../../shared/phase.ts";
 import { healthOf } from "../../../web/pages/health.ts";
 import type { PoolView } from "../../../web/pages/pool_view.ts";
-import { cliCommand, percent, sinceText, sizeOf, whole } from "../../../web/pages/words.ts";
+import {
+  cliCommand,
+  percent,
+  sinceText,
+  sizeOf,
+  whole,
+  withTimes,
+} from "../../../web/pages/words.ts";
 import { node, now, status } from "../../http/app_fixture.ts";
 
 const quiet = { held: 10, wanted: 0, surplus: 0 };
@@ -21,6 +28,7 @@ function view(rest: Partial<PoolView> = {}): PoolView {
     files: null,
     takesOrders: false,
     heals: false,
+    settled: true,
     cluster: null,
     ...rest,
   };
@@ -51,6 +59,30 @@ Deno.test("healthOf() names who is waited for", () => {
   assert.equal(health.word, "Waiting for c");
   assert.match(health.sentence, /^2 of 3 nodes answer\./);
   assert.match(health.because, /c has not answered for 18 s\./);
+});
+
+Deno.test("healthOf() says paused where the cluster says so, before anybody misses it", () => {
+  const [a, b, c] = view().nodes;
+  assert.ok(a && b && c);
+  const http = "http://127.0.0.1:7004";
+  const processes = [{ name: "c", state: "paused" as const, port: 7_004 }];
+  for (const state of ["alive", "suspect", "dead"] as const) {
+    const nodes = [a, b, { ...c, http, state, lastSeenAt: now - 8_000 }];
+    const health = healthOf(view({ nodes, cluster: { processes, refusal: null } }));
+    assert.equal(health.word, "Paused: c", state);
+    assert.equal(health.sign, "paused");
+    assert.match(health.because, /^c is paused\. It goes on when it is resumed\./);
+  }
+});
+
+Deno.test("healthOf() believes nobody dead while this node has only just started", () => {
+  const nodes = view().nodes.map((each, index) =>
+    index === 0 ? each : { ...each, state: "dead" as const, lastSeenAt: 0 }
+  );
+  const ring = { epoch: 4, slotCount: 16_384, arcs: [], tally: new Map([[0, 99]]), replicas: 3 };
+  const health = healthOf(view({ nodes, ring, settled: false, ...inPhase("picking blocks") }));
+  assert.equal(health.word, "Starting");
+  assert.match(health.because, /how many copies there are, is known in some seconds/);
 });
 
 Deno.test("healthOf() puts slots without an owner before all other news of nodes", () => {
@@ -86,6 +118,17 @@ Deno.test("words are coarse, have their units and never round to none or all", (
   assert.equal(sizeOf(3.2e9, 30e9), "3.20 of 30.0 GB");
   assert.equal(sizeOf(312e6, 30e9), "312 MB of 30.0 GB");
   assert.equal(whole(1234567), "1,234,567");
+});
+
+Deno.test("withTimes() writes times as people read them, and leaves all else", () => {
+  assert.equal(
+    withTimes("all verified since 2026-11-21T09:52:30.290Z; 0 blocks read back"),
+    "all verified since 21 Nov 2026, 09:52:30 UTC; 0 blocks read back",
+  );
+  assert.equal(
+    withTimes("9999-99-99T99:99:99Z and 2026-11-21"),
+    "9999-99-99T99:99:99Z and 2026-11-21",
+  );
 });
 
 Deno.test("cliCommand() quotes what a shell would read", () => {

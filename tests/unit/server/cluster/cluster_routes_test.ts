@@ -87,8 +87,9 @@ Deno.test("clusterRoutes() carries out forms, and shows a refused order's page a
       await answer.body?.cancel();
       return [answer.status, answer.headers.get("location")];
     };
-    assert.deepEqual(await post("pause", "node-1"), [303, "/ui/nodes"]);
-    assert.deepEqual(await post("add", ""), [303, "/ui/nodes"]);
+    const done = (order: string) => `/ui/nodes?told=${order}&node=node-1`;
+    assert.deepEqual(await post("pause", "node-1"), [303, done("pause")]);
+    assert.deepEqual(await post("add", ""), [303, done("add")]);
     assert.deepEqual(cluster.asked, ["pause node-1"]);
     const [status] = await post("pause", "node-1", { origin: "https://elsewhere.example" });
     assert.equal(status, 403);

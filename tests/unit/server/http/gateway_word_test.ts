@@ -53,6 +53,15 @@ Deno.test("pages through a cluster's gateway have its orders, others have none",
   }
   assert.match(html, /order=start&amp;node=node-3/);
   assert.ok(!html.includes("<u>"));
+  const told = async (query: string, said: Record<string, string> = headers) =>
+    /role="status">.*?<b>([^<]*)<\/b>/s.exec(
+      await (await ask(`/ui/nodes?${query}`, { headers: said })).text(),
+    )?.[1];
+  assert.equal(await told("told=pause&node=node-2"), "node-2 was paused.");
+  assert.equal(await told("told=remove&node=node-9"), "node-9 was removed.");
+  assert.equal(await told("told=pause&node=other"), undefined, "no such process");
+  assert.equal(await told("told=wipe&node=node-2"), undefined, "no such order");
+  assert.equal(await told("told=pause&node=node-2", {}), undefined, "no cluster");
   const look = (query: string, init = {}) => ask(`/ui/cluster?${query}`, init);
   assert.equal((await look("order=pause&node=node-1")).status, 404);
   const pause = await (await look("order=pause&node=node-1", { headers })).text();

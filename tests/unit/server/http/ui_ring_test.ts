@@ -24,7 +24,9 @@ function viewOf(states: Partial<Record<string, { wanted?: number; dead?: boolean
     ...{ ...node, id, name: id, state: states[id]?.dead === true ? "dead" as const : node.state },
     blocks: { held: 1_000, wanted: states[id]?.wanted ?? 0, surplus: 0 },
   }));
-  const view = createRingReader(() => ring).view(nodes, { epoch: 1, now });
+  const view = createRingReader(() => ring).view(nodes, {
+    ...{ epoch: 1, now, settled: true, cluster: null },
+  });
   assert.ok(view !== null);
   const total = view.arcs.flatMap((arc) => [...arc.slots.values()])
     .reduce((sum, count) => sum + count, 0);
