@@ -22,7 +22,7 @@ import { failureOf } from "./sqlite_failure.ts";
 
 /** Kept in step with shared/base/limits.ts by a test: importing it would need more permission. */
 export const workerLimits = {
-  walPagesCheckpoint: 1_000,
+  walPagesCheckpoint: 3_000,
   walPagesMax: 16_384,
   checkBytesMax: 256 * 1024 * 1024,
 } as const;

@@ -153,8 +153,8 @@ export const queuedStatementsMax = 200_000;
 export const queuedBytesMax = 64 * MiB;
 /** Different SQL texts in one process: values belong into parameters. */
 export const sqlTextsMax = 1_000;
-/** Pages of 4 KiB in the write-ahead log after which a checkpoint is tried. */
-export const walPagesCheckpoint = 1_000;
+/** Pages of 4 KiB in the write-ahead log after which a checkpoint is tried: each costs a sync. */
+export const walPagesCheckpoint = 3_000;
 /** Pages after which readers are waited for, so that the log restarts: 64 MiB. */
 export const walPagesMax = 16_384;
 

@@ -158,7 +158,7 @@ Deno.test("Database keeps its log bounded under many writes", () =>
   withDatabase(async (database) => {
     const body = new Uint8Array(16_384).fill(1);
     let walMost = 0;
-    for (let id = 0; id < 2_000; id += 50) {
+    for (let id = 0; id < 3_000; id += 50) {
       await Promise.all(
         Array.from(
           { length: 50 },
