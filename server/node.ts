@@ -146,7 +146,7 @@ async function makeParts(
 /** Starts everything; what must be stopped is pushed to `stopping` as it starts. */
 async function startParts(parts: NodeParts, stopping: (() => unknown)[]): Promise<void> {
   const { network, engines, workers, seat, config, disk } = parts;
-  const { http, host, swim, netmap, agreement } = network;
+  const { http, host, swim, goodbyes, netmap, agreement } = network;
   connect(parts);
   stopping.push(() => http.stop());
   const port = await http.start();
@@ -158,7 +158,10 @@ async function startParts(parts: NodeParts, stopping: (() => unknown)[]): Promis
   await host.start();
   stopping.push(() => engines.exchange.stop());
   swim.start();
-  stopping.push(() => swim.stop({ clean: true }));
+  stopping.push(async () => {
+    await goodbyes.close(swim.witnessed());
+    await swim.stop({ clean: true });
+  });
   const saved = agreement.roster();
   if (saved !== undefined) await adopt(parts, saved);
   const { capacityBytes: capacity } = disk.blocks.use();
@@ -277,6 +280,7 @@ function refresh({ view, network, events, log }: NodeParts): void {
     events.publish("phase", { phase, because });
   }
   network.swim.setProfile(view.profile());
+  network.goodbyes.follow(network.swim.witnessed());
 }
 
 function assertWritable(

@@ -16,6 +16,7 @@ import { registerMigrations } from "./disk/register_rows.ts";
 import { rosterMigrations } from "./disk/roster_table.ts";
 import { startMarkMigrations } from "./disk/start_marks.ts";
 import { beginStart } from "./disk/start_count.ts";
+import { goodbyeMigrations } from "./engine/goodbyes.ts";
 import { jobMigrations } from "./engine/jobs.ts";
 import { clockMigrations } from "./engine/records.ts";
 import type { Log } from "./log.ts";
@@ -53,6 +54,7 @@ export async function openNodeDisk(options: NodeDiskOptions): Promise<NodeDisk> 
       registerMigrations,
       addressMigrations,
       startMarkMigrations,
+      goodbyeMigrations,
       clockMigrations,
       capacityMigrations,
       jobMigrations,

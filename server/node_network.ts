@@ -12,6 +12,7 @@ import type { Speaks } from "../shared/wire/admission.ts";
 import type { Config } from "./config.ts";
 import { createStartMarks } from "./disk/start_marks.ts";
 import { type AgreementDriver, createAgreementDriver } from "./engine/agreement_driver.ts";
+import { type Goodbyes, openGoodbyes } from "./engine/goodbyes.ts";
 import { createNetmap, type Netmap } from "./engine/netmap.ts";
 import { problemResponse } from "./http/problems.ts";
 import type { App } from "./http/routes.ts";
@@ -45,6 +46,7 @@ export interface NodeNetwork {
   /** Where blocks from peers go, until clients have them. */
   readonly rooms: BlockRooms;
   readonly swim: SwimDriver;
+  readonly goodbyes: Goodbyes;
   readonly netmap: Netmap;
   readonly agreement: AgreementDriver;
 }
@@ -56,12 +58,13 @@ export async function makeNetwork(options: NodeNetworkOptions): Promise<NodeNetw
   const rooms = createBlockRooms(chunkBytesDefault);
   const { http, serve } = makeHttp(options, rooms);
   const host = await makeHost(options, { http, origins: () => netmap });
+  const goodbyes = openGoodbyes(database, (error) => log.warn("goodbye_not_kept", { error }));
   const swim = new SwimDriver({
-    ...{ self, boot: identity.boot, prng, log },
+    ...{ self, boot: identity.boot, prng, log, left: goodbyes.left },
     channel: host.channel("swim", swimChannelLimits),
   });
   const netmap: Netmap = createNetmap({
-    liveness: swim,
+    ...{ liveness: swim, goodbyes },
     connected: (id) => host.connected().includes(id),
     wallNow: Date.now,
     now: () => performance.now(),
@@ -76,7 +79,7 @@ export async function makeNetwork(options: NodeNetworkOptions): Promise<NodeNetw
       options.disk.blocks.noteDiskFull().catch(fail);
     },
   });
-  return { self, http, serve, host, rooms, swim, netmap, agreement };
+  return { self, http, serve, host, rooms, swim, goodbyes, netmap, agreement };
 }
 
 function makeHttp({ config, seat, log }: NodeNetworkOptions, rooms: BlockRooms) {

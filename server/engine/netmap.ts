@@ -12,6 +12,7 @@ import type { Profile } from "../../shared/ring/profile.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
 import type { Liveness, NodeSnapshot } from "../../shared/status.ts";
 import type { LivenessEvent, SwimDriver } from "../net/swim_driver.ts";
+import type { Goodbyes } from "./goodbyes.ts";
 import type { RingView } from "./place.ts";
 
 /** What engines may wait for. */
@@ -34,7 +35,7 @@ export interface Netmap extends RingView {
   stateOf(id: NodeId): Liveness | undefined;
   /** Members that are alive, this node included when it is one. */
   alive(): readonly NodeId[];
-  /** Milliseconds for which a member has been seen dead; undefined when it is not. */
+  /** Milliseconds for which a member has been seen dead; undefined when it is not, or excused. */
   deadFor(id: NodeId): number | undefined;
   /** What a member said of itself last. */
   profileOf(id: NodeId): Profile | undefined;
@@ -50,6 +51,8 @@ export interface Netmap extends RingView {
 
 export interface NetmapOptions {
   readonly liveness: SwimDriver;
+  /** What was known of members before this start: who is excused is not dead but `left`. */
+  readonly goodbyes: Pick<Goodbyes, "excuses" | "lastWord">;
   /** Whether a member is connected and admitted now. */
   readonly connected?: (id: NodeId) => boolean;
   /** Milliseconds since the epoch: for what people see. */
@@ -78,8 +81,10 @@ export function createNetmap(options: NetmapOptions): Netmap {
   liveness.onEvent((event) => {
     if (event.kind === "state") note(event.id, event.state);
     if (event.kind === "profile") full = undefined;
-    emit(event);
+    emit(event.kind === "state" ? { ...event, state: shown(event.id, event.state) } : event);
   });
+  const shown = (id: NodeId, state: Liveness): Liveness =>
+    state === "dead" && options.goodbyes.excuses(id) ? "left" : state;
   let full: ReadonlySet<NodeId> | undefined;
   const fullMembers = () => {
     full ??= new Set(
@@ -102,7 +107,8 @@ export function createNetmap(options: NetmapOptions): Netmap {
   };
   const stateOf = (id: NodeId): Liveness | undefined => {
     if (id === self) return roster?.members.some((one) => one.id === id) ? "alive" : undefined;
-    return states.get(id);
+    const state = states.get(id);
+    return state === undefined ? undefined : shown(id, state);
   };
   return {
     self,
@@ -118,7 +124,8 @@ export function createNetmap(options: NetmapOptions): Netmap {
       (roster?.members ?? []).map((one) => one.id).filter((id) => stateOf(id) === "alive"),
     deadFor: (id) => {
       const since = deadSince.get(id);
-      return since === undefined ? undefined : options.now() - since;
+      if (since === undefined || options.goodbyes.excuses(id)) return undefined;
+      return options.now() - since;
     },
     profileOf: (id) =>
       id === self
@@ -128,7 +135,7 @@ export function createNetmap(options: NetmapOptions): Netmap {
     snapshot: () =>
       roster === undefined
         ? []
-        : rowsOf({ liveness, placed: placed(), wallNow: options.wallNow() }),
+        : rowsOf({ ...options, placed: placed(), wallNow: options.wallNow(), shown }),
     onEvent: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -143,20 +150,24 @@ function isOutside(roster: Roster | undefined, self: NodeId): boolean {
 function rowsOf(
   view: {
     readonly liveness: SwimDriver;
+    readonly goodbyes: NetmapOptions["goodbyes"];
     readonly placed: Placement;
     readonly wallNow: number;
+    readonly shown: (id: NodeId, state: Liveness) => Liveness;
   },
 ): NodeSnapshot[] {
-  const { liveness, placed, wallNow } = view;
+  const { liveness, goodbyes, placed, wallNow, shown } = view;
   const shares = placed.shares(replicasDefault);
   const witnessed = new Map(liveness.witnessed().map((member) => [member.id, member]));
   return placed.members.map((member) => {
     const seen = witnessed.get(member.id);
     const own = member.id === liveness.self;
+    const state = own ? "alive" : shown(member.id, seen?.state ?? "alive");
+    const lastWord = state === "alive" ? undefined : goodbyes.lastWord(member.id);
     return netmapRow({
       member,
-      state: own ? "alive" : seen?.state ?? "alive",
-      profile: own ? liveness.ownProfile() : seen?.facts,
+      state,
+      profile: own ? liveness.ownProfile() : seen?.facts ?? lastWord,
       tokens: placed.tokenCountOf(member.id),
       share: shares.get(member.id) ?? 0,
       roundTripMs: own ? 0 : seen?.roundTripMs ?? null,

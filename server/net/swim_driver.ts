@@ -53,6 +53,8 @@ export interface SwimDriverOptions {
   /** Persisted counter of starts, 1 or more. */
   readonly boot: number;
   readonly prng: Prng;
+  /** Members that had said goodbye when this node last ran, by incarnation. */
+  readonly left?: ReadonlyMap<NodeId, number>;
   readonly channel: Channel;
   readonly log: Log;
   readonly clock?: SwimClock;
@@ -90,10 +92,10 @@ export class SwimDriver {
   #stopped = false;
 
   constructor(options: SwimDriverOptions) {
-    const { self, boot, prng } = options;
+    const { self, boot, prng, left = new Map() } = options;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#swim = createSwim({ self, boot, prng });
+    this.#swim = createSwim({ self, boot, prng, left });
     options.channel.handle((from, bytes) => this.#receive(from, bytes));
   }
 

@@ -60,6 +60,8 @@ export interface SwimOptions {
   /** Persisted counter of starts, 1 or more: a restarted node outranks its former self. */
   readonly boot: number;
   readonly prng: Prng;
+  /** Members that had said goodbye when this node last ran, by incarnation. */
+  readonly left?: ReadonlyMap<NodeId, number>;
 }
 
 /** What is believed of one member. `heardAt` is on the caller's clock. */
@@ -92,6 +94,7 @@ export function createSwim(options: SwimOptions): Swim {
     incarnation: options.boot * incarnationsPerBoot,
     profile: undefined,
     members: new Map(),
+    left: new Map(options.left),
     clock: 0,
     lastNow: undefined,
     health: 0,
@@ -225,7 +228,7 @@ function setMembers(core: SwimCore, ids: readonly NodeId[]): void {
   for (const id of core.members.keys()) if (!wanted.has(id)) core.members.delete(id);
   for (const id of wanted) {
     if (core.members.has(id)) continue;
-    core.members.set(id, freshMember(id));
+    core.members.set(id, freshMember(core, id));
     core.due.exchange = Math.min(
       core.due.exchange,
       core.clock + core.prng.int(swimExchangeMinMs / 10),
@@ -233,12 +236,17 @@ function setMembers(core: SwimCore, ids: readonly NodeId[]): void {
   }
 }
 
-/** Nothing is known of a new member: it counts as alive until probes say otherwise. */
-function freshMember(id: NodeId): MemberView {
+/**
+ * Nothing is known of a new member: it counts as alive until probes say otherwise, or as left
+ * until it says that it is back. A goodbye of before this start is good for one time.
+ */
+function freshMember(core: SwimCore, id: NodeId): MemberView {
+  const left = core.left.get(id);
+  core.left.delete(id);
   return {
     id,
-    incarnation: 0,
-    state: "alive",
+    incarnation: left ?? 0,
+    state: left === undefined ? "alive" : "left",
     suspicion: undefined,
     profile: undefined,
     heardAt: undefined,

@@ -77,6 +77,8 @@ export interface SwimCore {
   profile: ProfileEntry | undefined;
   /** All other members. */
   readonly members: Map<NodeId, MemberView>;
+  /** Goodbyes of before this start, of those who have not been members since. */
+  readonly left: Map<NodeId, number>;
   clock: number;
   lastNow: number | undefined;
   /** Lifeguard's local health multiplier: 0 is well. */

@@ -23,6 +23,7 @@ function rosterOf(ids: readonly NodeId[]): Roster {
 function netmapOf(hub: SwimHub) {
   return createNetmap({
     liveness: hub.driver(0),
+    goodbyes: { excuses: () => false, lastWord: () => undefined },
     now: () => hub.now,
     wallNow: () => 1_700_000_000_000 + hub.now,
   });

@@ -21,28 +21,35 @@ export class SwimHub {
   now = 0;
   readonly #handlers = new Map<NodeId, ChannelHandler>();
   readonly #timers = new Set<Timer>();
+  readonly #boots = new Map<NodeId, number>();
   #letters: { readonly from: NodeId; readonly to: NodeId; readonly bytes: Uint8Array }[] = [];
 
   constructor(count: number) {
     this.ids = Array.from({ length: count }, (_, index) => asNodeId(`12D3KooWNode${index}`));
-    for (const [index, self] of this.ids.entries()) {
-      const driver = new SwimDriver({
-        self,
-        boot: 1,
-        prng: createPrng(index + 1),
-        channel: this.channelOf(self),
-        clock: this.clock(),
-        log: createLog({
-          format: "text",
-          level: "debug",
-          write: (line) => this.lines.push(line),
-          now: () => this.now,
-        }),
-      });
-      driver.setMembers(this.ids);
-      driver.start();
-      this.drivers.set(self, driver);
-    }
+    for (const index of this.ids.keys()) this.restart(index, {});
+  }
+
+  /** A new process of node `index`, in place of the one before; its starts are counted. */
+  restart(index: number, { left }: { readonly left?: ReadonlyMap<NodeId, number> }): void {
+    const self = this.ids[index] as NodeId;
+    const boot = (this.#boots.get(self) ?? 0) + 1;
+    this.#boots.set(self, boot);
+    void this.drivers.get(self)?.stop({ clean: false });
+    const driver = new SwimDriver({
+      ...{ self, boot, ...(left === undefined ? {} : { left }) },
+      prng: createPrng(index + 1),
+      channel: this.channelOf(self),
+      clock: this.clock(),
+      log: createLog({
+        format: "text",
+        level: "debug",
+        write: (line) => this.lines.push(line),
+        now: () => this.now,
+      }),
+    });
+    driver.setMembers(this.ids);
+    driver.start();
+    this.drivers.set(self, driver);
   }
 
   driver(index: number): SwimDriver {
