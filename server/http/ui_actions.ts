@@ -161,8 +161,9 @@ function routeShareForm(app: App, ui: Ui): void {
     const origin = readWord(req.raw.headers, ui.services.config.token)?.origin ?? req.url;
     const share = { url: new URL(path, origin).href, expires: expiresAt };
     const nodes = ui.views.members().size;
+    const copiesKnown = ui.views.copiesKnown();
     const answer = req.header("hx-request") === "true"
-      ? uiResponse(String(ShareBox({ file, share, nodes })), {
+      ? uiResponse(String(ShareBox({ file, share, nodes, copiesKnown })), {
         request: req.raw,
       })
       : await page(ui, req.raw, async (frame) => (

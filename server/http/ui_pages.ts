@@ -84,7 +84,8 @@ export function routePages(app: App, ui: Ui): void {
   });
   app.get("/ui/part/share", async ({ req }) => {
     const file = await services.pool.stat(nameOf(req.raw));
-    return part(req.raw, ShareState({ file, nodes: views.members().size }));
+    const copiesKnown = views.copiesKnown();
+    return part(req.raw, ShareState({ file, nodes: views.members().size, copiesKnown }));
   });
   routeRingPage(app, ui);
   routeListPages(app, ui);

@@ -12,7 +12,7 @@ export function FailurePage(
   },
 ) {
   return (
-    <Frame view={frame} title="Not possible" page="overview">
+    <Frame view={frame} title="Not possible" page={null}>
       <main id="main" class="main on-page">
         <div class="head">
           <div>

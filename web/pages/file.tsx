@@ -31,7 +31,7 @@ export function FilePage({ view, frame }: { readonly view: FileView; readonly fr
         <div class="cols cols-21 block">
           <Preview view={view} />
           <div class="facts">
-            {view.canShare && <ShareBox file={file} share={view.share} nodes={view.nodes.size} />}
+            {view.canShare && <ShareBox {...view} nodes={view.nodes.size} />}
             <About view={view} />
             {frame.pages.includes("tab") && <KeepInTab name={file.name} />}
           </div>
@@ -206,8 +206,9 @@ function About({ view }: { readonly view: FileView }) {
         </dd>
         <dt>Copies</dt>
         <dd>
-          {file.replicas.wanted} asked for; weakest block {file.replicas.least}, in{" "}
-          {counted(file.replicas.zones, "zone")}
+          {file.replicas.wanted} asked for; {view.copiesKnown
+            ? `weakest block ${file.replicas.least}, in ${counted(file.replicas.zones, "zone")}`
+            : "how many there are is not known yet"}
         </dd>
         <dt>Changed</dt>
         <dd>

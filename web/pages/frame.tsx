@@ -35,7 +35,8 @@ export interface FrameView {
 export interface FrameProps {
   readonly view: FrameView;
   readonly title: string;
-  readonly page: PageName;
+  /** Which of the navigation it is; null for none of them. */
+  readonly page: PageName | null;
   /** Scripts of this page alone. */
   readonly scripts?: readonly string[];
   readonly children?: Child;
@@ -104,7 +105,7 @@ export function Frame({ view, title, page, scripts = [], children }: FrameProps)
   );
 }
 
-function Top({ view, page }: { readonly view: FrameView; readonly page: PageName }) {
+function Top({ view, page }: Pick<FrameProps, "view" | "page">) {
   return (
     <header class="top">
       <a class="brand" href="/">

@@ -7,14 +7,18 @@ import { Command, Glyph } from "./picture.tsx";
 import type { FileRow } from "./pool_view.ts";
 import { cliCommand, exactTime } from "./words.ts";
 
+/** What a link leads to, and among how many nodes. */
+interface SharedFile {
+  readonly file: FileRow;
+  readonly nodes: number;
+  readonly copiesKnown: boolean;
+}
+
 /** The box; `share` is the link just made. */
 export function ShareBox(
-  { file, share, nodes }: {
-    readonly file: FileRow;
-    readonly share: ShareLink | null;
-    readonly nodes: number;
-  },
+  { share, ...shared }: SharedFile & { readonly share: ShareLink | null },
 ) {
+  const { file } = shared;
   return (
     <section class="share" id="share" aria-label="Share">
       {share === null ? <h2>Share this version</h2> : (
@@ -24,7 +28,7 @@ export function ShareBox(
           hx-swap="innerMorph"
           aria-live="polite"
         >
-          <ShareState file={file} nodes={nodes} />
+          <ShareState {...shared} />
         </div>
       )}
       {share !== null && (
@@ -64,7 +68,7 @@ export function ShareBox(
 }
 
 /** Whether the link is safe to give away. */
-export function ShareState({ file, nodes }: { readonly file: FileRow; readonly nodes: number }) {
+export function ShareState({ file, nodes, copiesKnown }: SharedFile) {
   const due = Math.min(file.replicas.wanted, Math.max(1, nodes));
   const { least } = file.replicas;
   if (least >= due && due > 1) {
@@ -80,6 +84,14 @@ export function ShareState({ file, nodes }: { readonly file: FileRow; readonly n
       <p class="line is-wanted">
         <Glyph sign="fetching" />
         The link works as long as this one node does: there is 1 copy
+      </p>
+    );
+  }
+  if (!copiesKnown) {
+    return (
+      <p class="line is-wanted">
+        <Glyph sign="looking" />
+        How many copies there are is not known yet
       </p>
     );
   }
