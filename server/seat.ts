@@ -1,6 +1,7 @@
 // What a node takes when it starts: a name, a data folder with its lock, ports, and the secrets
 // that its addresses call for. What the user did not ask for is chosen: the first node-N whose
-// folder is free, the next free ports, and as nodes to join those that run beside it under data/.
+// folder is free and that no running node under data/ is called, the next free ports, and as nodes
+// to join those that run beside it under data/.
 //
 // Of two nodes that start together the later waits until the earlier can be reached, so that
 // they never found two groups.
@@ -103,10 +104,18 @@ async function takeFolder(
     const lock = await lockFolder(join(config.dataRoot, config.name));
     return { name: config.name, index: 0, lock };
   }
-  for (let index = 0; index < seatsMax; index++) {
-    const name = `node-${index + 1}`;
+  // A cluster's nodes lie in folders that are not called by their names.
+  const elsewhere = new Set(
+    (await holdersIn(config.dataRoot)).filter(({ name, folder }) => name !== basename(folder))
+      .map(({ name }) => name),
+  );
+  let index = 0;
+  for (let count = 1; index < seatsMax; count++) {
+    const name = `node-${count}`;
+    if (elsewhere.has(name)) continue;
     const lock = await tryLockFolder(join(config.dataRoot, name));
     if (lock) return { name, index, lock };
+    index++;
   }
   throw new SkyringError("locked", `Cannot start node: ${seatsMax} run on this machine already`);
 }

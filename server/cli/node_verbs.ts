@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { formatDuration, formatSize } from "../../shared/base/units.ts";
+import { idEnding } from "../../shared/base/ids.ts";
 import type { ApiClient } from "./api_client.ts";
 import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
 import type { Command } from "./command.ts";
@@ -72,10 +73,11 @@ export async function status(command: Command): Promise<ExitCode> {
 export async function nodes(command: Command): Promise<ExitCode> {
   const { client, terminal } = command;
   const items = await allItems(client, "/api/nodes");
-  const rows = [["name", "state", "phase", "used", "capacity", "share", "ping", "address"]];
+  const rows = [["name", "id", "state", "phase", "used", "capacity", "share", "ping", "address"]];
   for (const node of items.map((item) => readAnswer(nodeSchema, item))) {
     rows.push([
       node.name,
+      `…${idEnding(node.id)}`,
       node.state,
       node.phase.phase,
       formatSize(node.used),

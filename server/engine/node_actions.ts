@@ -3,7 +3,7 @@
 // node it is about is dead.
 
 import { SkyringError } from "../../shared/base/errors.ts";
-import { asNodeId, type NodeId } from "../../shared/base/ids.ts";
+import { asNodeId, endsAs, idEnding, type NodeId } from "../../shared/base/ids.ts";
 import type { JobSnapshot } from "../../shared/job.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
 import type { NodeSnapshot } from "../../shared/status.ts";
@@ -33,7 +33,8 @@ export interface OrderOptions {
   readonly force: boolean;
 }
 
-/** All methods take a node's id or name. @throws {SkyringError} not_found, conflict and more */
+/** All methods take a node's id, an end of it, or its name.
+ * @throws {SkyringError} not_found, conflict and more */
 export interface NodeActions {
   leave(node: string, options: OrderOptions): Promise<Ordered>;
   stop(node: string, options: OrderOptions): Promise<Ordered>;
@@ -134,19 +135,25 @@ function ordered(reply: ControlReply): Ordered {
   throw new SkyringError("bad_message", `Cannot read answer: ${reply.kind} was not asked for`);
 }
 
-/** The member of that id or name. @throws {SkyringError} not_found, conflict: the name is shared */
+/** The member of that id, name or end of an id.
+ * @throws {SkyringError} not_found, conflict: the name is shared */
 function resolve({ nodes, self, name: own }: NodeActionsOptions, node: string): NodeId {
   const rows = nodes().map(({ id, name }) => ({ id, name: id === self ? own : name }));
   const byId = rows.find(({ id }) => id === node);
   if (byId !== undefined) return asNodeId(byId.id);
   const named = rows.filter(({ name }) => name === node);
-  const [only] = named;
-  if (only === undefined) {
-    throw new SkyringError("not_found", `Cannot find node ${node}: no member has that id or name`);
+  const [only, other] = named.length > 0 ? named : rows.filter(({ id }) => endsAs(id, node));
+  if (only === undefined || (named.length === 0 && other !== undefined)) {
+    throw new SkyringError(
+      "not_found",
+      `Cannot find node ${node}: no one member has that id or name`,
+    );
   }
   if (named.length > 1) {
-    const text = `Cannot choose node ${node}: ${named.length} have that name; give an id`;
-    throw new SkyringError("conflict", text, { data: { ids: named.map(({ id }) => id) } });
+    const ids = named.map(({ id }) => id);
+    const text = `Cannot choose node ${node}: ${named.length} have that name; ` +
+      `give the end of an id: ${ids.map(idEnding).join(", ")}`;
+    throw new SkyringError("conflict", text, { data: { ids } });
   }
   return asNodeId(only.id);
 }

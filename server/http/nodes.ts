@@ -1,6 +1,7 @@
 // This node, the netmap, connections, background loops and invites, as JSON.
 
 import { SkyringError } from "../../shared/base/errors.ts";
+import { endsAs } from "../../shared/base/ids.ts";
 import { jobEnded } from "../../shared/job.ts";
 import type { App } from "./routes.ts";
 import { decodeSegments, encodeCursor, pageOf } from "./requests.ts";
@@ -21,7 +22,9 @@ export function routeNodes(app: App, services: Services): void {
   });
   app.get("/api/nodes/:id", (context) => {
     const id = decodeSegments(context.req.url, 2).join("/");
-    const node = services.nodes().find((each) => each.id === id || each.name === id);
+    const rows = services.nodes();
+    const node = rows.find((each) => each.id === id || each.name === id) ??
+      rows.find((each) => endsAs(each.id, id));
     if (node === undefined) throw new SkyringError("not_found", "Cannot find that node");
     return jsonResponse(node);
   });

@@ -35,3 +35,18 @@ export function asSlot(index: number): Slot {
 export function asLineage(hex: string): Lineage {
   return hex as Lineage;
 }
+
+/** Characters of a peer id's end that tell the nodes of a group apart, for people. */
+const endingLength = 8;
+/** An end that somebody gives must not match by chance. */
+const endingLengthMin = 6;
+
+/** The end of a peer id as people see it; ids begin alike. @throws never */
+export function idEnding(id: string): string {
+  return id.slice(-endingLength);
+}
+
+/** Whether `text` is an end of this id, long enough to mean it. @throws never */
+export function endsAs(id: string, text: string): boolean {
+  return text.length >= endingLengthMin && id.endsWith(text);
+}

@@ -4,6 +4,7 @@
 //
 // What a member has not said yet is filled from the roster, never guessed.
 
+import { idEnding } from "../base/ids.ts";
 import type { Liveness, NodeSnapshot } from "../status.ts";
 import type { Profile } from "./profile.ts";
 import type { Member } from "./roster.ts";
@@ -26,7 +27,7 @@ export function netmapRow(facts: MemberFacts): NodeSnapshot {
   const { member, profile } = facts;
   return {
     id: member.id,
-    name: profile?.name ?? member.id.slice(-8),
+    name: profile?.name ?? idEnding(member.id),
     zone: member.zone,
     state: facts.state,
     phase: profile?.phase ?? unheard,

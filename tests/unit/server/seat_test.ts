@@ -111,3 +111,19 @@ Deno.test("isLoopback() knows names, addresses and brackets", () => {
     assert.ok(!isLoopback(host), host);
   }
 });
+
+Deno.test("takeSeat() takes no name that a node of a cluster beside it has", async () => {
+  await withCheckout(async (checkout) => {
+    const config = (name: string, data: string) =>
+      configOf(checkout, ["--name", name, "--data", data]);
+    const reached = (port: number) => [`/ip4/127.0.0.1/tcp/${port}/p2p/12D3KooWx`];
+    const first = await takeSeat(config("node-1", "data/7000"), () => 1);
+    await first.lock.publish({ ...first.info, p2p: reached(7001) });
+    const second = await takeSeat(config("node-2", "data/7002"), () => 2);
+    await second.lock.publish({ ...second.info, p2p: reached(7003) });
+    const beside = await takeSeat(configOf(checkout), () => 3);
+    assert.equal(beside.name, "node-3");
+    assert.equal(beside.lock.folder, join(checkout, "data/node-3"));
+    for (const seat of [first, second, beside]) await seat.lock.release();
+  });
+});
