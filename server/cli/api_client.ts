@@ -42,6 +42,8 @@ export interface UploadBody {
 export interface ClientOptions {
   readonly base: string;
   readonly token: string | undefined;
+  /** Said instead of the reason when the node cannot be reached. */
+  readonly advice?: string;
   readonly signal: AbortSignal;
 }
 
@@ -175,9 +177,12 @@ function unreachable(client: ClientOptions, cause: unknown): CliFailure {
   if (client.signal.aborted) {
     return new CliFailure(exitCodes.interrupted, "Interrupted", { cause });
   }
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  const refused = /refused/i.test(detail) ? "no node listens there" : detail;
-  return new CliFailure(exitCodes.failed, `Cannot reach ${client.base}: ${refused}`, { cause });
+  const details: string[] = [];
+  for (let error = cause; error instanceof Error; error = error.cause) details.push(error.message);
+  const detail = details.at(-1) ?? String(cause);
+  const isRefused = details.some((text) => /refused/i.test(text));
+  const why = client.advice ?? (isRefused ? "no node listens there" : detail);
+  return new CliFailure(exitCodes.failed, `Cannot reach ${client.base}: ${why}`, { cause });
 }
 
 function parseJson(text: string, base: string): Record<string, unknown> {

@@ -18,7 +18,7 @@ import { forget, leave, resize, stop } from "./operate_verbs.ts";
 import { pull } from "./pull_verb.ts";
 import { push } from "./push_verb.ts";
 import { workers } from "./worker_verb.ts";
-import { createTerminal, printable } from "./terminal.ts";
+import { createTerminal, printable, ReaderGone } from "./terminal.ts";
 
 const many = 100_000;
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
@@ -229,6 +229,8 @@ let code: ExitCode;
 try {
   code = await run(interrupt.signal);
 } catch (error) {
+  // 128 + SIGPIPE, as a shell sees any other program that lost its reader.
+  if (error instanceof ReaderGone) Deno.exit(141);
   code = tellFailure(error, interrupt.signal.aborted);
 }
 Deno.exit(code);

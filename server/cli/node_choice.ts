@@ -13,7 +13,12 @@ const fallback = "http://127.0.0.1:8080";
 export interface NodeChoice {
   readonly base: string;
   readonly token: string | undefined;
+  /** What to say when nothing answers there and nobody asked for it by name. */
+  readonly advice?: string;
 }
+
+const advice = "no node runs under data/; start one with `deno task node`, five with " +
+  "`deno task cluster`, or give --node URL";
 
 /** Chooses a node. @throws {CliFailure} usage, for what is no URL */
 export async function chooseNode(options: {
@@ -28,10 +33,11 @@ export async function chooseNode(options: {
   ].filter(({ http }) => http !== null);
   const asked = options.node ?? options.environment("SKYRING_NODE");
   const base = baseOf(asked ?? running[0]?.http ?? fallback);
+  const guessed = asked === undefined && running.length === 0 ? { advice } : {};
   const token = options.token ?? options.environment("SKYRING_TOKEN");
-  if (token !== undefined) return { base, token };
+  if (token !== undefined) return { base, token, ...guessed };
   const holder = running.find(({ http }) => http !== null && baseOf(http) === base);
-  return { base, token: holder && await readSecret(holder.folder, "token") };
+  return { base, token: holder && await readSecret(holder.folder, "token"), ...guessed };
 }
 
 /** A base URL without a slash at its end; `host:port` alone means HTTP. */

@@ -73,11 +73,20 @@ export async function status(command: Command): Promise<ExitCode> {
 export async function nodes(command: Command): Promise<ExitCode> {
   const { client, terminal } = command;
   const items = await allItems(client, "/api/nodes");
-  const rows = [["name", "id", "state", "phase", "used", "capacity", "share", "ping", "address"]];
+  const rows = [[
+    "name",
+    "state",
+    "phase",
+    "used",
+    "capacity",
+    "share",
+    "ping",
+    "address",
+    "id ends",
+  ]];
   for (const node of items.map((item) => readAnswer(nodeSchema, item))) {
     rows.push([
       node.name,
-      `…${idEnding(node.id)}`,
       node.state,
       node.phase.phase,
       formatSize(node.used),
@@ -87,6 +96,7 @@ export async function nodes(command: Command): Promise<ExitCode> {
         ? "-"
         : formatDuration(node.roundTripMs),
       node.http ?? "-",
+      idEnding(node.id),
     ]);
   }
   for (const line of tableLines(rows)) terminal.say(printable(line));

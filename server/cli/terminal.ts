@@ -1,6 +1,11 @@
 // Where a command writes: results to standard output, progress and complaints to standard error.
 // With --json a command writes one JSON document and nothing else to standard output.
 
+/** Nobody reads what a command writes any more: it ends without a word, as `ls | head` does. */
+export class ReaderGone extends Error {
+  override readonly name = "ReaderGone";
+}
+
 /** The two streams of a command, and how it was told to use them. */
 export interface Terminal {
   readonly json: boolean;
@@ -33,7 +38,11 @@ export function createTerminal(options: { json: boolean; quiet: boolean }): Term
       if (options.json) writeSync(Deno.stdout, encoder.encode(`${JSON.stringify(value)}\n`));
     },
     writeBytes: async (bytes) => {
-      for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+      try {
+        for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+      } catch (error) {
+        throw writeFailure(error);
+      }
     },
     complain: (text) => writeSync(Deno.stderr, encoder.encode(text)),
   };
@@ -48,7 +57,16 @@ function columnsOf(): number {
 }
 
 function writeSync(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+  try {
+    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+  } catch (error) {
+    throw writeFailure(error);
+  }
+}
+
+function writeFailure(error: unknown): unknown {
+  if (!(error instanceof Deno.errors.BrokenPipe)) return error;
+  return new ReaderGone("Cannot write: the reader has gone", { cause: error });
 }
 
 /** Rows as aligned columns, the last one left ragged. @throws never */

@@ -293,3 +293,23 @@ Deno.test("cli interrupted in mid-pull exits with 130 and leaves a part to go on
     assert.match(await Deno.readTextFile(`${part}.cid`), /^bafy/);
   }, { change });
 });
+
+Deno.test("cli says what to do when no node answers, and ends with 1", async () => {
+  await withServer(async ({ cli }) => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    const { code, err } = await cli("ls", "--node", `127.0.0.1:${port}`);
+    assert.equal(code, 1);
+    assert.equal(err, `skyring: Cannot reach http://127.0.0.1:${port}: no node listens there\n`);
+  });
+});
+
+Deno.test("cli ends without a word when its reader has gone", async () => {
+  await withServer(async ({ spawn }) => {
+    const child = spawn("nodes");
+    await child.stdout.cancel();
+    const [{ code }, err] = await Promise.all([child.status, new Response(child.stderr).text()]);
+    assert.deepEqual([code, err], [141, ""]);
+  });
+});

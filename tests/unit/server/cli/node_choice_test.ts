@@ -18,7 +18,11 @@ Deno.test("chooseNode() prefers what was asked for, then a gateway, then a node,
   const choose = (node?: string, environment: Record<string, string> = {}) =>
     chooseNode({ node, token: undefined, environment: (name) => environment[name], dataRoot });
   try {
-    assert.deepEqual(await choose(), { base: "http://127.0.0.1:8080", token: undefined });
+    const { advice, ...none } = await choose();
+    assert.deepEqual(none, { base: "http://127.0.0.1:8080", token: undefined });
+    assert.match(advice ?? "", /^no node runs under data\/; start one with `deno task node`/);
+    const named = await choose("127.0.0.1:9");
+    assert.equal(named.advice, undefined, "who names a node is told about that one");
     const node = await hold("7000", "http://127.0.0.1:7000");
     assert.equal((await choose()).base, "http://127.0.0.1:7000");
     const gateway = await hold("gateway/8000", "http://127.0.0.1:8000");
