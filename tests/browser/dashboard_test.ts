@@ -1,13 +1,13 @@
 // Journeys through the dashboard in a real browser, against a pool of three real nodes.
 
 import assert from "node:assert/strict";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { NodePool } from "../e2e/node_pool.ts";
 import { until } from "../e2e/until.ts";
 import { needing } from "../gate/needs.ts";
 import { shoot, withBrowser, withPage } from "./chromium.ts";
 import { hostileName, previews, search, sheets, taken, upload } from "./file_journeys.ts";
-import { hide, overflow, show } from "./in_page.ts";
+import { cutOff, hide, overflow, show } from "./in_page.ts";
 import { faults, put, seen } from "./journey.ts";
 import { film, pdf, seek, soundBytes, wave } from "./media_journeys.ts";
 import { leave, orders, stopAndExpel } from "./order_journeys.ts";
@@ -129,20 +129,40 @@ async function cut(browser: Browser, base: string): Promise<void> {
 
 async function hidden(browser: Browser, base: string): Promise<void> {
   await withPage(browser, {}, async ({ page }) => {
-    let open = 0;
-    page.on("request", (request) => open += Number(request.url().endsWith("/ui/events")));
-    const over = (request: { url(): string }) => {
-      open -= Number(request.url().endsWith("/ui/events"));
-    };
-    page.on("requestfinished", over);
-    page.on("requestfailed", over);
+    const open = streamsOf(page);
     await page.goto(base);
-    await until("the stream", () => open === 1, { withinMs: 40_000 });
+    await until("the stream", () => open() === 1, { withinMs: 40_000 });
     await page.evaluate(hide);
-    await until("the stream closed", () => open === 0);
+    await until("the stream closed", () => open() === 0);
     await page.evaluate(show);
-    await until("the stream again", () => open === 1, { withinMs: 40_000 });
+    await until("the stream again", () => open() === 1, { withinMs: 40_000 });
   });
+  // Hidden after it asked and before the answer, it keeps no stream either.
+  await withPage(browser, {}, async ({ page }) => {
+    const open = streamsOf(page);
+    let asked = 0;
+    await page.route("**/ui/events", async (route) => {
+      if (asked++ === 0) await page.evaluate(hide);
+      await route.continue();
+    });
+    await page.goto(base);
+    await until("the question", () => asked === 1, { withinMs: 40_000 });
+    await until("no stream", () => open() === 0);
+    await page.evaluate(show);
+    await until("the stream", () => open() === 1, { withinMs: 40_000 });
+  });
+}
+
+/** How many streams of events the page has open. */
+function streamsOf(page: Page): () => number {
+  let open = 0;
+  const count = (by: number) => (request: { url(): string }) => {
+    if (request.url().endsWith("/ui/events")) open += by;
+  };
+  page.on("request", count(1));
+  page.on("requestfinished", count(-1));
+  page.on("requestfailed", count(-1));
+  return () => open;
 }
 
 async function tenPages(browser: Browser, base: string): Promise<void> {
@@ -184,6 +204,7 @@ async function inspect(browser: Browser, base: string): Promise<void> {
           await page.locator("h1").waitFor();
           const beyond = Number(await page.evaluate(overflow));
           assert.ok(beyond <= 0, `${name} at ${width} px is ${beyond} px too wide`);
+          if (size === "phone") assert.deepEqual(await page.evaluate(cutOff), [], name);
           assert.deepEqual(await faults(page), [], `${name}, ${size}, ${scheme}`);
           await shoot(page, `${name}-${size}-${scheme}`);
         }

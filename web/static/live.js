@@ -28,7 +28,11 @@
   document.addEventListener("htmx:before:request", (event) => {
     if (ofStream(event)) asked = true;
   });
-  document.addEventListener("htmx:sse:before:connection", () => streaming = true);
+  document.addEventListener("htmx:sse:before:connection", (event) => {
+    // Hidden between asking and the answer: nobody has listened for that so far.
+    if (document.hidden) event.preventDefault();
+    else streaming = true;
+  });
   document.addEventListener("htmx:sse:close", () => asked = streaming = false);
   document.addEventListener("htmx:finally:request", (event) => {
     if (!ofStream(event) || streaming) return;
