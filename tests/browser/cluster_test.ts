@@ -7,7 +7,7 @@ import { withRealCluster } from "../e2e/cluster_child.ts";
 import { until } from "../e2e/until.ts";
 import { needing } from "../gate/needs.ts";
 import { shoot, withBrowser, withPage } from "./chromium.ts";
-import { faults, put } from "./journey.ts";
+import { faults, put, seen } from "./journey.ts";
 
 Deno.test({
   ...needing(["chromium"], "behind its gateway the dashboard changes the processes of a cluster"),
@@ -51,11 +51,16 @@ async function journey(
     assert.match(await page.locator(".order code").innerText(), /cluster pause node-3/);
     assert.deepEqual(await faults(page), [], "pausing");
     await page.getByRole("button", { name: "Pause it" }).click();
+    assert.match(await page.locator("main .notice").innerText(), /node-3 was paused\./);
     const card = page.locator(".card", { has: page.getByText("node-3", { exact: true }) });
     await until("the paused card", async () => /Paused/.test(await card.innerText()), {
       withinMs: 40_000,
     });
     await shoot(page, "journey-cluster-paused");
+    await page.goto(base);
+    await seen(page, "the pause", ".health .sign", /Paused: node-3/);
+    assert.match(await page.locator(".ring").textContent() ?? "", /paused/);
+    await page.goto(`${base}/ui/nodes`);
     await page.getByRole("link", { name: "Resume… node-3" }).click();
     await page.getByRole("button", { name: "Resume it" }).click();
     await until("the card again", async () => !/Paused|Dead/.test(await card.innerText()), {

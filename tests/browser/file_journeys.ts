@@ -34,6 +34,8 @@ export async function upload(browser: Browser, base: string): Promise<void> {
     }, { withinMs: 120_000, everyMs: 20 });
     assert.ok(values.size >= 3, `the bar moved: ${[...values].join()}`);
     await seen(page, "the total", ".up >> nth=0", /all stored/);
+    const link = page.locator(".up").getByRole("link", { name: "small.txt" });
+    assert.equal(await link.getAttribute("href"), "/ui/file?name=small.txt");
     await seen(page, "the list", ".table", /big <file>\.bin/);
     const info = await (await fetch(`${base}/api/files/big%20%3Cfile%3E.bin?view=info`)).json();
     assert.equal(info.size, bigBytes);

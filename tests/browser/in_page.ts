@@ -96,6 +96,13 @@ export const storeFilm = `async ({ path, seconds }) => {
 export const overflow =
   "document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
+/** What is cut at the right, or can only be scrolled to: navigation, stacked rows, commands. */
+export const cutOff = `[...document.querySelectorAll(".nav ul, .table-stack tbody tr, .cmd code")]
+  .filter((each) => each.scrollWidth > each.clientWidth)
+  .concat([...document.querySelectorAll(".nav a, .table-stack td, .cmd")].filter((each) =>
+    each.getBoundingClientRect().right > innerWidth - 8))
+  .map((each) => each.textContent.slice(0, 80))`;
+
 /** Runs axe, which is in the page already: how much it looked at, and a line for each fault. */
 export const axeFaults = `axe.run(document, { iframes: false })
   .then(({ violations, passes }) => ({
