@@ -1,7 +1,7 @@
 // `ls`, `stat`, `rm`, `mv`: names and what they point to. No file content passes through here:
 // a file is moved by naming its content anew and taking the old name away.
 
-import { formatBinarySize, formatSize } from "../../shared/base/units.ts";
+import { formatBinarySize, formatCount, formatSize } from "../../shared/base/units.ts";
 import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
 import { type Command, eachAtOnce } from "./command.ts";
 import {
@@ -42,15 +42,21 @@ export async function stat(command: Command): Promise<ExitCode> {
   const rows = [
     ["name", printable(file.name)],
     ["cid", file.cid],
-    ["size", `${formatSize(file.size)} (${formatBinarySize(file.size)}, ${file.size} bytes)`],
+    ["size", sizeInFull(file.size)],
     ["blocks", String(file.blocks)],
-    ["copies", `${least} of ${wanted}, over ${zones} zones`],
+    ["copies", `${least} of ${wanted}, over ${formatCount(zones, "zone")}`],
     ["modified", dateOf(file)],
     ["writer", printable(file.writer)],
   ];
   for (const line of tableLines(rows)) terminal.say(line);
   terminal.give(file);
   return exitCodes.done;
+}
+
+/** Both units, and the bytes where units hide some. */
+function sizeInFull(bytes: number): string {
+  if (bytes < 1_000) return formatCount(bytes, "byte");
+  return `${formatSize(bytes)} (${formatBinarySize(bytes)}, ${bytes} bytes)`;
 }
 
 /** Runs `rm NAME...` and `rm -r FOLDER...`. @throws {CliFailure} */

@@ -318,7 +318,8 @@ function timeLeft(
 ): number | null {
   const moved = bytes.done - base.bytes;
   const left = bytes.total - bytes.done;
-  if (left <= 0 || moved <= 0 || now <= base.at) return left <= 0 && bytes.total > 0 ? 0 : null;
+  // Nothing left to move is not the end: what follows has no rate.
+  if (left <= 0 || moved <= 0 || now <= base.at) return null;
   return Math.round(left / moved * (now - base.at));
 }
 

@@ -2,6 +2,7 @@
 // jobs; stopping is done at once.
 
 import { SkyringError } from "../../shared/base/errors.ts";
+import { formatSize } from "../../shared/base/units.ts";
 import type { JobSnapshot } from "../../shared/job.ts";
 import type { ControlReply } from "../../shared/wire/control_message.ts";
 import type { Order } from "./control.ts";
@@ -79,7 +80,8 @@ export function createLocalActions(options: LocalActionsOptions): LocalActions {
         if (!force) assertFits(plan, bytes);
         assertPlan(plan, { force });
         const params = { bytes, force };
-        const job = await jobs.start("capacity", { what: `${name} offers ${bytes} bytes`, params });
+        const what = `${name} offers ${formatSize(bytes)}`;
+        const job = await jobs.start("capacity", { what, params });
         return { kind: "job", job };
       }
       case "cancel":

@@ -7,6 +7,7 @@
 // again by itself.
 
 import { SkyringError } from "../../shared/base/errors.ts";
+import { formatSize } from "../../shared/base/units.ts";
 import type { MovePlan } from "../../shared/job.ts";
 import type { Member } from "../../shared/ring/roster.ts";
 import type { AgreementDriver } from "./agreement_driver.ts";
@@ -98,9 +99,13 @@ function withCapacity(ports: ResizePorts, bytes: number): readonly Member[] {
   }
   const possible = ports.possible();
   if (bytes > possible) {
-    throw new SkyringError("full", `Cannot offer ${bytes} bytes: the disk has room for less`, {
-      data: { needed: bytes, have: possible },
-    });
+    throw new SkyringError(
+      "full",
+      `Cannot offer ${formatSize(bytes)}: the disk has room for less`,
+      {
+        data: { needed: bytes, have: possible },
+      },
+    );
   }
   const status = agreement.status();
   if (status.roster === undefined || !status.member) {
@@ -122,7 +127,10 @@ async function untilInRoster(
 ): Promise<void> {
   ports.agreement.propose({ kind: "resize", capacity: bytes });
   while (presentOf(ports) !== bytes) {
-    report({ state: "running", note: `asks the council for a roster with ${bytes} bytes here` });
+    report({
+      state: "running",
+      note: `asks the council for a roster with ${formatSize(bytes)} here`,
+    });
     await ports.clock.sleep(pollMs, signal);
     signal.throwIfAborted();
   }
@@ -135,7 +143,7 @@ async function untilTrimmed(
   { signal, report }: JobRun,
 ): Promise<void> {
   for (let used = store.use().blockBytes; used > bytes; used = store.use().blockBytes) {
-    report({ note: `${used - bytes} bytes of surplus copies are still to be dropped here` });
+    report({ note: `${formatSize(used - bytes)} of surplus copies are still to be dropped here` });
     await clock.sleep(trimPollMs, signal);
     signal.throwIfAborted();
   }

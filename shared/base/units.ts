@@ -60,6 +60,11 @@ export function formatBinarySize(bytes: number): string {
   return scaled(bytes, 1_024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]);
 }
 
+/** A count with its noun: `1 zone`, `2 zones`. @param noun takes an s in the plural */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A rate for people: `12.3 MB/s`. @param bytesPerSecond finite, 0 or more */
 export function formatRate(bytesPerSecond: number): string {
   return `${formatSize(bytesPerSecond)}/s`;

@@ -90,6 +90,9 @@ Deno.test("cli pushes, lists, shows, moves, pulls and removes a file", async () 
     assert.deepEqual([pushed.code, pushed.err], [0, ""], pushed.err);
     assert.match(pushed.out, /^pushed trip\/día\.jpg {2}3\.00 MB {2}\d of \d copies {2}bafy/);
     assert.match((await cli("ls", "trip/")).out, /^3\.00 MB {2}\d\/\d {2}.* {2}trip\/día\.jpg\n$/);
+    const shown = (await cli("stat", "trip/día.jpg")).out;
+    assert.match(shown, /size +3\.00 MB \(2\.86 MiB, 3000001 bytes\)\n/);
+    assert.match(shown, /copies +\d of \d, over (1 zone|\d zones)\n/);
     const stat = JSON.parse((await cli("stat", "--json", "trip/día.jpg")).out);
     assert.deepEqual([stat.size, stat.blocks], [3_000_001, 12]);
     assert.equal((await cli("mv", "trip/día.jpg", "b.jpg")).code, 0);

@@ -59,11 +59,16 @@ Deno.test("Jobs.start() runs a job, tells its progress and keeps its end", () =>
   inFolder(async (folder) => {
     const bench = await open(folder);
     const go = Promise.withResolvers<void>();
+    const moved = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<void>();
     bench.jobs.register("count", async (run) => {
       assert.equal(run.params["to"], 9);
       run.report({ note: "3 of 9", bytes: { done: 3, total: 9 }, blocks: { done: 1, total: 3 } });
       run.report({ note: "6 of 9", bytes: { done: 6, total: 9 }, blocks: { done: 2, total: 3 } });
       await go.promise;
+      run.report({ note: "9 of 9", bytes: { done: 9, total: 9 } });
+      moved.resolve();
+      await finish.promise;
     });
     const begun = await bench.jobs.start("count", { what: "counts", params: { to: 9 } });
     assert.equal(begun.state, "running");
@@ -71,6 +76,13 @@ Deno.test("Jobs.start() runs a job, tells its progress and keeps its end", () =>
     assert.deepEqual(middle?.bytes, { done: 6, total: 9 });
     assert.ok(middle.timeLeftMs !== null && middle.timeLeftMs > 0, "a time left is known");
     go.resolve();
+    await moved.promise;
+    assert.equal(
+      bench.jobs.get(begun.id)?.timeLeftMs,
+      null,
+      "it runs still: no time left is known",
+    );
+    finish.resolve();
     const done = await ends(bench, begun.id);
     assert.equal(done.state, "done");
     assert.deepEqual([done.bytes, done.timeLeftMs], [{ done: 9, total: 9 }, 0]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   formatBinarySize,
+  formatCount,
   formatDuration,
   formatRate,
   formatSize,
@@ -64,4 +65,9 @@ Deno.test("formatSize() is read back by parseSize() within its digits", () => {
       assert.ok(back !== undefined && Math.abs(back - bytes) <= Math.max(1, bytes * 0.006), text);
     }
   }));
+});
+
+Deno.test("formatCount() has a plural for all but one", () => {
+  const said = [0, 1, 2].map((count) => formatCount(count, "zone"));
+  assert.deepEqual(said, ["0 zones", "1 zone", "2 zones"]);
 });
