@@ -118,8 +118,8 @@ export function helpText(verbs: Readonly<Record<string, VerbUsage>>): string {
     "",
     ...rows.map(({ usage, help }) => `  ${usage.padEnd(width)}  ${help}`),
     "",
-    "Every verb takes --node URL (else SKYRING_NODE, else a node running under data/),",
-    "--token TOKEN, --json and --quiet.",
+    "Every verb takes --node URL (else SKYRING_NODE, else the gateway or first node running under",
+    "data/), --token TOKEN, --json and --quiet.",
     "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 not enough nodes, copies or space,",
     "5 not allowed, 130 interrupted",
   ].join("\n");
