@@ -14,6 +14,7 @@ import { createStartMarks } from "./disk/start_marks.ts";
 import { type AgreementDriver, createAgreementDriver } from "./engine/agreement_driver.ts";
 import { type Goodbyes, openGoodbyes } from "./engine/goodbyes.ts";
 import { createNetmap, type Netmap } from "./engine/netmap.ts";
+import { opinionsOf } from "./engine/opinions.ts";
 import { problemResponse } from "./http/problems.ts";
 import type { App } from "./http/routes.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
@@ -72,7 +73,11 @@ export async function makeNetwork(options: NodeNetworkOptions): Promise<NodeNetw
   const agreement = createAgreementDriver({
     ...{ self, boot: identity.boot, database, network: host, now: Date.now, onFailed: fail },
     seed: prng.int(2 ** 31),
-    opinions: opinionsOf(netmap, host, options.config.graceMs),
+    opinions: opinionsOf({
+      ...{ netmap, self, graceMs: options.config.graceMs },
+      connected: () => host.connected(),
+      now: () => performance.now(),
+    }),
     onBadMessage: (from, reason) => log.warn("agreement_bad_message", { from, reason }),
     onNoRoom: () => {
       if (!options.disk.blocks.use().full) log.warn("disk_full", { what: "votes wait for room" });
@@ -164,21 +169,6 @@ function isOriginOfHost(origin: string, host: string | undefined, config: Config
   if (!URL.canParse(origin) || new URL(origin).host !== host?.toLowerCase()) return false;
   const { hostname } = new URL(origin);
   return !isLoopback(config.host) || isLoopback(hostname) || config.allowHosts.includes(hostname);
-}
-
-function opinionsOf(netmap: Netmap, host: Host, graceMs: number) {
-  return {
-    alive: () => [...new Set([host.self, ...netmap.alive(), ...host.connected()])],
-    overdue: (inTouchMs: number) =>
-      (netmap.roster()?.members ?? []).map(({ id }) => id)
-        .filter((id) => Math.min(netmap.deadFor(id) ?? 0, inTouchMs) > graceMs),
-    reports: () =>
-      (netmap.roster()?.members ?? []).flatMap(({ id }) => {
-        const profile = netmap.profileOf(id);
-        if (profile === undefined) return [];
-        return [{ id, epoch: profile.epoch, arriving: profile.arriving }];
-      }),
-  };
 }
 
 function listenAddress(host: string, port: number): string {

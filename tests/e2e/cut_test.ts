@@ -65,7 +65,7 @@ async function cutAndHeal(pool: NodePool, space: NetworkSpace): Promise<void> {
   await pool.formed();
   for (const [index, node] of three.entries()) {
     const since = node.output().slice(printed[index]);
-    assert.doesNotMatch(since, /phase=joining/, `${node.name} was expelled by the two`);
+    assert.doesNotMatch(since, /phase=joining/, `${node.name} was expelled by the two: ${since}`);
   }
   for (const node of pool.nodes) {
     await Promise.all(names.map(async (name) => {
