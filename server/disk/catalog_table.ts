@@ -2,7 +2,8 @@
 // beside the encoded value. `complete` says that every inner block of a file is held here.
 //
 // Invariants: a row's point and id are those of its key and version (catalog_entry.ts); the index
-// over (point, id) is what fingerprints are built from and ranges are listed by.
+// over (point, id) is what fingerprints are built from and ranges are listed by; rows lie in order
+// of their keys, in which a new node copies them.
 
 import { decode, encode } from "cborg";
 import type { Lineage } from "../../shared/base/ids.ts";
@@ -139,20 +140,16 @@ export function readMarks(database: Database, range: { from: number; to: number 
   );
 }
 
-/** Entries of the points [from, to) after a mark, in order, at most `limit`. */
-export function readRange(
+/** Entries of all kinds after a key, tombstones included, in order of the keys. */
+export function readAfter(
   database: Database,
-  range: { from: number; to: number; after: EntryMark | null; limit: number },
+  { after, limit }: { readonly after: RecordKey | null; readonly limit: number },
 ): CatalogEntry[] {
-  const after = range.after ?? { point: range.from - 1, id: new Uint8Array(0) };
   const rows = database.read<Row>(
-    `SELECT ${columns} FROM catalog WHERE (point, id) > (?, ?) AND point >= ? AND point < ?
-       ORDER BY point, id LIMIT ?`,
-    after.point,
-    after.id,
-    range.from,
-    range.to,
-    range.limit,
+    `SELECT ${columns} FROM catalog WHERE (kind, name) > (?, ?) ORDER BY kind, name LIMIT ?`,
+    after?.kind ?? "",
+    after?.name ?? "",
+    limit,
   );
   return rows.map(entryOf);
 }

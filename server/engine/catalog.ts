@@ -25,6 +25,7 @@ import {
   dropEntry,
   endRebuilding,
   putEntry,
+  readAfter,
   readDeleted,
   readEntry,
   readIncomplete,
@@ -33,7 +34,6 @@ import {
   readNames,
   readNamesOnly,
   readOldTombstones,
-  readRange,
   readRebuilding,
   scanMarks,
 } from "../disk/catalog_table.ts";
@@ -170,14 +170,9 @@ export class Catalog implements CatalogView {
     return marks.flatMap((mark) => readMarked(this.#options.database, mark) ?? []);
   }
 
-  /** A page of a range, in order of the marks. */
-  page(range: TreeRange, options: { after: EntryMark | null; limit: number }): CatalogEntry[] {
-    return readRange(this.#options.database, { ...pointsOfRange(range), ...options });
-  }
-
-  /** The mark of an entry. */
-  markOf(entry: CatalogEntry): EntryMark {
-    return markOf(entry, sha256);
+  /** All entries after a key, tombstones included, in order of the keys; from the first if null. */
+  page(options: { after: RecordKey | null; limit: number }): CatalogEntry[] {
+    return readAfter(this.#options.database, options);
   }
 
   /** Which of these marks are not held. */

@@ -3,7 +3,7 @@
 // one small message when nothing differs, and finds whatever gossip lost.
 //
 //   local change -> digest (gossip, batched) -> others: fetch what they lack
-//   worker       -> compare with one peer    -> fetch, read pages, or tell the peer what it lacks
+//   worker       -> compare with one peer    -> fetch, copy pages, or tell the peer what it lacks
 //
 // Bodies always travel by pull, from a node that has them, over the channel "catalog".
 
@@ -17,19 +17,12 @@ import {
 import { SkyringError } from "../../shared/base/errors.ts";
 import type { Prng } from "../../shared/base/prng.ts";
 import type { CatalogEntry, EntryMark } from "../../shared/record/catalog_entry.ts";
-import { sameFingerprint, type TreeRange } from "../../shared/record/fingerprint_tree.ts";
+import { sameFingerprint } from "../../shared/record/fingerprint_tree.ts";
 import type { Roster } from "../../shared/ring/roster.ts";
-import {
-  answerClaims,
-  followAnswers,
-  openingClaim,
-  type RangeClaim,
-} from "../../shared/record/reconcile.ts";
+import { answerClaims } from "../../shared/record/reconcile.ts";
 import {
   type CatalogReply,
   type CatalogRequest,
-  claimsMax,
-  decodeCatalogReply,
   decodeCatalogRequest,
   encodeCatalogReply,
   encodeCatalogRequest,
@@ -43,6 +36,7 @@ import {
 import type { Database } from "../disk/database.ts";
 import type { Channel } from "../net/network.ts";
 import type { Catalog } from "./catalog.ts";
+import { CatalogComparison } from "./catalog_comparison.ts";
 import type { StepReport, Workers } from "./workers.ts";
 
 /** Hints to all members at once: may be lost, never relied on. */
@@ -68,7 +62,6 @@ export interface CatalogSyncOptions {
 }
 
 const everyMs = 5_000;
-const requestTimeoutMs = 10_000;
 const digestDelayMs = 100;
 /** Entries waiting to be named by gossip; beyond it the next comparison finds them. */
 const digestQueueMax = 8_192;
@@ -76,6 +69,7 @@ const digestQueueMax = 8_192;
 /** Keeps one catalog in step with those of the other members. */
 export class CatalogSync {
   readonly #options: CatalogSyncOptions;
+  readonly #comparison: CatalogComparison;
   readonly #unnamed: EntryMark[] = [];
   #digestTimer: ReturnType<typeof setTimeout> | undefined;
   #synced = false;
@@ -84,7 +78,9 @@ export class CatalogSync {
   #wake: () => void = () => undefined;
 
   constructor(options: CatalogSyncOptions) {
+    const { catalog, channel } = options;
     this.#options = options;
+    this.#comparison = new CatalogComparison({ catalog, channel, lineage: () => this.#lineage() });
   }
 
   /** Begins to answer and to compare. Discards copies that are too old to be trusted (T4). */
@@ -183,7 +179,7 @@ export class CatalogSync {
     const missing = this.#options.catalog.missing(marks);
     if (missing.length > 0) {
       // What failed is seen, and told, by the comparison that is made instead.
-      this.#fetch(from, missing, undefined).catch(() => this.#suggest(from));
+      this.#comparison.fetch(from, missing, undefined).catch(() => this.#suggest(from));
     } else if (!sameFingerprint(all, this.#options.catalog.fingerprint({ depth: 0, index: 0 }))) {
       this.#suggested = from; // compared with at the next turn, not at once: more is on its way
     }
@@ -216,13 +212,12 @@ export class CatalogSync {
         return { kind: "answers", answers: answerClaims(catalog, request.claims) };
       case "fetch":
         return { kind: "entries", entries: withinPage(catalog.marked(request.marks)) };
-      case "read": {
+      case "copy": {
         const limit = catalogPageEntriesMax;
-        const found = catalog.page(request.range, { after: request.after, limit });
+        const found = catalog.page({ after: request.after, limit });
         const entries = withinPage(found);
-        const last = entries.at(-1);
         const more = entries.length < found.length || found.length === limit;
-        return { kind: "page", entries, next: more && last ? catalog.markOf(last) : null };
+        return { kind: "page", entries, more };
       }
     }
   }
@@ -262,129 +257,17 @@ export class CatalogSync {
     }
   }
 
+  /** One whole comparison: see CatalogComparison.run(). @returns entries taken */
+  compareWith(peer: NodeId, signal: AbortSignal | undefined): Promise<number> {
+    return this.#comparison.run(peer, signal);
+  }
+
   /** A lone node has all there is: it is in step with itself. */
   async #noteAlone(): Promise<void> {
     const { alone, database, now } = this.#options;
     if (!alone() || now() - (readComparedAt(database) ?? 0) < catalogStaleMsMax / 15) return;
     await database.write([putComparedAt(now())]);
   }
-
-  /**
-   * One whole comparison as the asker: what the peer has and we lack is taken when it resolves.
-   * @returns entries taken. @throws as Channel.request(); {SkyringError} not_ready: one of the two
-   * does not know the other's lineage yet; bad_message: the peer breaks the protocol
-   */
-  async compareWith(peer: NodeId, signal: AbortSignal | undefined): Promise<number> {
-    const { catalog } = this.#options;
-    let claims: RangeClaim[] = [openingClaim(catalog)];
-    let taken = 0;
-    while (claims.length > 0) {
-      const request: CatalogRequest = { kind: "compare", claims: claims.slice(0, claimsMax) };
-      const reply = await this.#ask(peer, { request, expect: "answers", signal });
-      const next = followAnswers(catalog, reply.answers);
-      claims = [...claims.slice(claimsMax), ...next.compare];
-      taken += await this.#fetch(peer, next.fetch, signal);
-      for (const range of next.read) taken += await this.#read(peer, range, signal);
-      this.#offer(peer, next.offer);
-    }
-    return taken;
-  }
-
-  async #fetch(
-    peer: NodeId,
-    marks: readonly EntryMark[],
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    let taken = 0;
-    let wanted = marks;
-    while (wanted.length > 0) {
-      const now = wanted.slice(0, catalogPageEntriesMax);
-      const { era } = this.#options.catalog;
-      const request: CatalogRequest = { kind: "fetch", marks: now };
-      const reply = await this.#ask(peer, { request, expect: "entries", signal });
-      await this.#options.catalog.merge(reply.entries, era);
-      taken += reply.entries.length;
-      // A page is cut at its byte limit: ask again for the rest, unless nothing came.
-      const rest = this.#options.catalog.missing(now);
-      const stuck = reply.entries.length === 0 || rest.length === now.length;
-      wanted = [...(stuck ? [] : rest), ...wanted.slice(catalogPageEntriesMax)];
-    }
-    return taken;
-  }
-
-  /** Reads a range of which we have nothing, asking for each page while the last is written. */
-  async #read(
-    peer: NodeId,
-    range: TreeRange,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    let after: EntryMark | null = null;
-    let taken = 0;
-    let writing: Promise<unknown> = Promise.resolve();
-    do {
-      const { era } = this.#options.catalog;
-      const request: CatalogRequest = { kind: "read", range, after };
-      const reply: Extract<CatalogReply, { kind: "page" }> = await this.#ask(peer, {
-        request,
-        expect: "page",
-        signal,
-      });
-      await writing;
-      writing = this.#options.catalog.merge(reply.entries, era);
-      taken += reply.entries.length;
-      after = reply.next;
-    } while (after !== null);
-    await writing;
-    return taken;
-  }
-
-  /** Tells a peer what it lacks; it fetches what it wants. */
-  #offer(peer: NodeId, marks: readonly EntryMark[]): void {
-    const lineage = this.#lineage();
-    if (lineage === undefined || marks.length === 0) return;
-    const all = this.#options.catalog.fingerprint({ depth: 0, index: 0 });
-    for (let start = 0; start < marks.length; start += catalogDigestEntriesMax) {
-      const some = marks.slice(start, start + catalogDigestEntriesMax);
-      const request: CatalogRequest = { kind: "digest", marks: some, all };
-      this.#options.channel.notify(peer, encodeCatalogRequest({ lineage, request }));
-    }
-  }
-
-  async #ask<Kind extends CatalogReply["kind"]>(
-    peer: NodeId,
-    question: { request: CatalogRequest; expect: Kind; signal: AbortSignal | undefined },
-  ): Promise<Extract<CatalogReply, { kind: Kind }>> {
-    const lineage = this.#lineage();
-    if (lineage === undefined) {
-      throw new SkyringError("not_ready", "Cannot compare catalogs: there is no roster yet", {
-        retriable: true,
-      });
-    }
-    const { request, expect, signal } = question;
-    const bytes = await this.#options.channel.request(
-      peer,
-      encodeCatalogRequest({ lineage, request }),
-      { timeoutMs: requestTimeoutMs, ...(signal === undefined ? {} : { signal }) },
-    );
-    const reply = decodeCatalogReply(bytes);
-    // Only who sees another lineage than the one that was asked under may refuse.
-    if (reply?.kind === "refused" && reply.lineage !== lineage) throw notReady(peer, reply.lineage);
-    if (reply?.kind !== expect) {
-      throw new SkyringError("bad_message", `Cannot compare catalogs: ${peer} answered otherwise`, {
-        data: { peer, asked: request.kind, answered: reply?.kind ?? "garbage" },
-        retriable: true,
-      });
-    }
-    return reply as Extract<CatalogReply, { kind: Kind }>;
-  }
-}
-
-function notReady(peer: NodeId, lineage: Lineage | null): SkyringError {
-  const state = lineage === null ? "has no roster yet" : "is of another lineage";
-  return new SkyringError("not_ready", `Cannot compare catalogs: ${peer} ${state}`, {
-    data: { peer, lineage: lineage ?? "none" },
-    retriable: true,
-  });
 }
 
 /** As many entries, from the first, as fit a page; at least one. */

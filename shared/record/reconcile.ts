@@ -1,7 +1,10 @@
 // Comparing two catalogs. The asking side sends fingerprints of ranges; the answering side says
-// nothing of equal ones, lists small ones, splits large ones, and names those that the asker has
-// nothing of, to be read page by page. Each round splits by 16, so a comparison ends after
-// `treeDepth` rounds, and its bytes grow with the differences.
+// nothing of equal ones, lists small ones and splits large ones. Each round splits by 16, so a
+// comparison ends after `treeDepth` rounds, and its bytes grow with the differences.
+//
+// Who has next to nothing copies everything instead, in order of the keys and not of the points:
+// then both tables are walked from one end to the other. In order of the points each entry lands
+// on a page of its own, and a million of them cost 20 times their bytes in disk writes.
 //
 //   asker                                       answerer
 //   compare [all: 100,000 entries, sum]   ->
@@ -37,7 +40,8 @@ export interface RangeClaim {
 export type RangeAnswer =
   | { readonly kind: "split"; readonly range: TreeRange; readonly children: readonly Fingerprint[] }
   | { readonly kind: "list"; readonly range: TreeRange; readonly marks: readonly EntryMark[] }
-  | { readonly kind: "read"; readonly range: TreeRange; readonly count: number };
+  /** Everything, because the asker has next to nothing: only ever said of the whole. */
+  | { readonly kind: "copy"; readonly count: number };
 
 /** What the asker does next. */
 export interface ComparisonStep {
@@ -47,14 +51,22 @@ export interface ComparisonStep {
   readonly fetch: readonly EntryMark[];
   /** Entries that the asker has and the answerer lacks or has in another version. */
   readonly offer: readonly EntryMark[];
-  /** Ranges to read whole, in pages. */
-  readonly read: readonly TreeRange[];
+  /** Whether to copy all that the answerer has, in pages. */
+  readonly copy: boolean;
 }
+
+/** Whoever has less than one in so many of the other's entries copies them all. */
+const copyBelowShare = 8;
+const all: TreeRange = { depth: 0, index: 0 };
 
 /** The claim that begins a comparison: everything. */
 export function openingClaim(view: CatalogView): RangeClaim {
-  const range = { depth: 0, index: 0 };
-  return { range, fingerprint: view.fingerprint(range) };
+  return claimOf(view, all);
+}
+
+/** The claims that compare after a copy: the first split of everything, so that it ends. */
+export function claimsAfterCopy(view: CatalogView): RangeClaim[] {
+  return childrenOfRange(all).map((range) => claimOf(view, range));
 }
 
 /** The answers to a round of claims; equal ranges are left out. @throws never */
@@ -65,8 +77,8 @@ export function answerClaims(view: CatalogView, claims: readonly RangeClaim[]): 
     if (sameFingerprint(own, fingerprint)) continue;
     if (own.count <= reconcileListMax || range.depth >= treeDepth) {
       answers.push({ kind: "list", range, marks: view.marksIn(range) });
-    } else if (fingerprint.count === 0) {
-      answers.push({ kind: "read", range, count: own.count });
+    } else if (range.depth === 0 && fingerprint.count * copyBelowShare < own.count) {
+      answers.push({ kind: "copy", count: own.count });
     } else {
       const children = childrenOfRange(range).map((child) => view.fingerprint(child));
       answers.push({ kind: "split", range, children });
@@ -80,7 +92,7 @@ export function followAnswers(view: CatalogView, answers: readonly RangeAnswer[]
   const compare: RangeClaim[] = [];
   const fetch: EntryMark[] = [];
   const offer: EntryMark[] = [];
-  const read: TreeRange[] = [];
+  let copy = false;
   for (const answer of answers) {
     switch (answer.kind) {
       case "split":
@@ -92,14 +104,18 @@ export function followAnswers(view: CatalogView, answers: readonly RangeAnswer[]
         offer.push(...marksMissing(own, answer.marks));
         break;
       }
-      case "read":
-        read.push(answer.range);
+      case "copy":
+        copy = true;
         break;
       default:
         answer satisfies never;
     }
   }
-  return { compare, fetch, offer, read };
+  return { compare, fetch, offer, copy };
+}
+
+function claimOf(view: CatalogView, range: TreeRange): RangeClaim {
+  return { range, fingerprint: view.fingerprint(range) };
 }
 
 function differingChildren(

@@ -3,7 +3,7 @@
 //
 //   compare {claims}            -> answers {answers}
 //   fetch   {marks}             -> entries {entries}
-//   read    {range, after}      -> page {entries, next}
+//   copy    {after}             -> page {entries, more}
 //   digest  {marks, all}        gossip, or a notice to one peer: "I have these; all my entries
 //                               have this fingerprint"
 
@@ -24,6 +24,7 @@ import {
   type TreeRange,
 } from "../record/fingerprint_tree.ts";
 import type { RangeAnswer, RangeClaim } from "../record/reconcile.ts";
+import type { RecordKey } from "../record/value.ts";
 
 /** Claims in one message: bounds an answer of splits to about 100 KB. */
 export const claimsMax = 256;
@@ -32,21 +33,15 @@ export const claimsMax = 256;
 export type CatalogRequest =
   | { readonly kind: "compare"; readonly claims: readonly RangeClaim[] }
   | { readonly kind: "fetch"; readonly marks: readonly EntryMark[] }
-  | { readonly kind: "read"; readonly range: TreeRange; readonly after: ReadCursor | null }
+  /** The entries after a key, in order of the keys; from the first when null. */
+  | { readonly kind: "copy"; readonly after: RecordKey | null }
   | { readonly kind: "digest"; readonly marks: readonly EntryMark[]; readonly all: Fingerprint };
-
-/** Where a page of a range ended: the last entry's point and id. */
-export type ReadCursor = EntryMark;
 
 /** An answer. `refused`: the peer is of another lineage or does not know its own yet. */
 export type CatalogReply =
   | { readonly kind: "answers"; readonly answers: readonly RangeAnswer[] }
   | { readonly kind: "entries"; readonly entries: readonly CatalogEntry[] }
-  | {
-    readonly kind: "page";
-    readonly entries: readonly CatalogEntry[];
-    readonly next: ReadCursor | null;
-  }
+  | { readonly kind: "page"; readonly entries: readonly CatalogEntry[]; readonly more: boolean }
   | { readonly kind: "refused"; readonly lineage: Lineage | null };
 
 /** A request with the lineage of its sender: catalogs of two lineages never mix. */
@@ -80,10 +75,16 @@ const ballot = v.pipe(
   v.tuple([count, count, v.pipe(v.string(), v.maxLength(128)), count]),
   v.transform(([epoch, round, node, boot]) => [epoch, round, asNodeId(node), boot] as const),
 );
+const kind = v.picklist(["file", "set", "member", "key"]);
+const name = v.pipe(v.string(), v.maxLength(nameBytesMax));
+const key = v.pipe(
+  v.tuple([kind, name]),
+  v.transform(([ofKind, ofName]): RecordKey => ({ kind: ofKind, name: ofName })),
+);
 const entry = v.pipe(
   v.tuple([
-    v.picklist(["file", "set", "member", "key"]),
-    v.pipe(v.string(), v.maxLength(nameBytesMax)),
+    kind,
+    name,
     ballot,
     count,
     v.tuple([count, count]),
@@ -91,8 +92,8 @@ const entry = v.pipe(
     v.pipe(v.array(ballot), v.maxLength(8)),
     v.pipe(v.instance(Uint8Array), v.check((bytes) => bytes.length <= valueBytesMax)),
   ]),
-  v.transform(([kind, name, version, n, stamp, deleted, recent, body]): CatalogEntry => ({
-    key: { kind, name },
+  v.transform(([ofKind, ofName, version, n, stamp, deleted, recent, body]): CatalogEntry => ({
+    key: { kind: ofKind, name: ofName },
     value: { version, n, stamp, deleted, recent, body },
   })),
 );
@@ -107,8 +108,8 @@ const answer = v.union([
     v.transform(([, of, listed]): RangeAnswer => ({ kind: "list", range: of, marks: listed })),
   ),
   v.pipe(
-    v.tuple([v.literal("r"), range, count]),
-    v.transform(([, of, held]): RangeAnswer => ({ kind: "read", range: of, count: held })),
+    v.tuple([v.literal("c"), count]),
+    v.transform(([, held]): RangeAnswer => ({ kind: "copy", count: held })),
   ),
 ]);
 const lineage = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/), v.transform(asLineage));
@@ -117,13 +118,13 @@ const lineage = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/), v.transform(asLine
 const requestSchemas = {
   compare: v.tuple([v.literal("compare"), lineage, v.pipe(v.array(claim), v.maxLength(claimsMax))]),
   fetch: v.tuple([v.literal("fetch"), lineage, marks(catalogPageEntriesMax)]),
-  read: v.tuple([v.literal("read"), lineage, range, v.nullable(mark)]),
+  copy: v.tuple([v.literal("copy"), lineage, v.nullable(key)]),
   digest: v.tuple([v.literal("digest"), lineage, marks(catalogDigestEntriesMax), fingerprint]),
 };
 const replySchemas = {
   answers: v.tuple([v.literal("answers"), v.pipe(v.array(answer), v.maxLength(claimsMax))]),
   entries: v.tuple([v.literal("entries"), entries]),
-  page: v.tuple([v.literal("page"), entries, v.nullable(mark)]),
+  page: v.tuple([v.literal("page"), entries, v.boolean()]),
   refused: v.tuple([v.literal("refused"), v.nullable(lineage)]),
 };
 
@@ -134,8 +135,8 @@ export function encodeCatalogRequest({ lineage: of, request }: CatalogEnvelope):
       return encode(["compare", of, request.claims.map(wireClaim)]);
     case "fetch":
       return encode(["fetch", of, request.marks.map(wireMark)]);
-    case "read":
-      return encode(["read", of, wireRange(request.range), wireCursor(request.after)]);
+    case "copy":
+      return encode(["copy", of, request.after === null ? null : wireKey(request.after)]);
     case "digest":
       return encode(["digest", of, request.marks.map(wireMark), wirePrint(request.all)]);
   }
@@ -149,7 +150,7 @@ export function encodeCatalogReply(reply: CatalogReply): Uint8Array {
     case "entries":
       return encode(["entries", reply.entries.map(wireEntry)]);
     case "page":
-      return encode(["page", reply.entries.map(wireEntry), wireCursor(reply.next)]);
+      return encode(["page", reply.entries.map(wireEntry), reply.more]);
     case "refused":
       return encode(["refused", reply.lineage]);
   }
@@ -166,8 +167,8 @@ export function decodeCatalogRequest(bytes: Uint8Array): CatalogEnvelope | undef
       return { lineage: of, request: { kind: "compare", claims: message[2] } };
     case "fetch":
       return { lineage: of, request: { kind: "fetch", marks: message[2] } };
-    case "read":
-      return { lineage: of, request: { kind: "read", range: message[2], after: message[3] } };
+    case "copy":
+      return { lineage: of, request: { kind: "copy", after: message[2] } };
     case "digest":
       return { lineage: of, request: { kind: "digest", marks: message[2], all: message[3] } };
   }
@@ -184,7 +185,7 @@ export function decodeCatalogReply(bytes: Uint8Array): CatalogReply | undefined 
     case "entries":
       return { kind: "entries", entries: message[1] };
     case "page":
-      return { kind: "page", entries: message[1], next: message[2] };
+      return { kind: "page", entries: message[1], more: message[2] };
     case "refused":
       return { kind: "refused", lineage: message[1] };
   }
@@ -211,7 +212,7 @@ function decodeQuietly(bytes: Uint8Array): unknown {
 const wireMark = ({ point, id }: EntryMark) => [point, id];
 const wireRange = ({ depth, index }: TreeRange) => [depth, index];
 const wirePrint = ({ count: held, sum }: Fingerprint) => [held, sum];
-const wireCursor = (cursor: ReadCursor | null) => cursor === null ? null : wireMark(cursor);
+const wireKey = ({ kind: ofKind, name: ofName }: RecordKey) => [ofKind, ofName];
 const wireClaim = (of: RangeClaim) => [wireRange(of.range), wirePrint(of.fingerprint)];
 
 function wireAnswer(of: RangeAnswer): unknown[] {
@@ -220,8 +221,8 @@ function wireAnswer(of: RangeAnswer): unknown[] {
       return ["s", wireRange(of.range), of.children.map(wirePrint)];
     case "list":
       return ["l", wireRange(of.range), of.marks.map(wireMark)];
-    case "read":
-      return ["r", wireRange(of.range), of.count];
+    case "copy":
+      return ["c", of.count];
   }
 }
 

@@ -180,6 +180,40 @@ Deno.test("a lone node's copies never grow stale", async () => {
   }
 });
 
+Deno.test("a copy of everything that breaks off goes on where it was, from another node", async () => {
+  const wire = new Wire();
+  const b = await openNode("b", { wire, peers: [] });
+  const c = await openNode("c", { wire, peers: [] });
+  const failures: unknown[] = [];
+  const onFailed = (error: unknown) => failures.push(error);
+  const a = await openNode("a", { wire, peers: [], start: false, onFailed });
+  try {
+    const entries = Array.from({ length: 5_000 }, (_, at) => entry(`f${at}`, 1));
+    for (let at = 0; at < entries.length; at += 500) {
+      for (const { catalog } of [b, c]) await catalog.merge(entries.slice(at, at + 500));
+    }
+    await c.catalog.merge([entry("later", 1)]);
+    const pages = { b: 0, c: 0 };
+    for (const [name, most] of [["b", 4], ["c", Infinity]] as const) {
+      const answer = wire.handlers.get(asNodeId(name));
+      wire.handlers.set(asNodeId(name), (from, bytes) => {
+        if (decodeCatalogRequest(bytes)?.request.kind === "copy" && ++pages[name] > most) {
+          throw new SkyringError("timeout", "it died", { retriable: true });
+        }
+        return answer?.(from, bytes) ?? Promise.resolve(undefined);
+      });
+    }
+    await assert.rejects(a.sync.compareWith(asNodeId("b"), undefined), { code: "timeout" });
+    await a.catalog.settled();
+    assert.equal(a.catalog.count("file"), 2_000);
+    await a.sync.compareWith(asNodeId("c"), undefined);
+    assert.ok(inStep(a, c)());
+    assert.equal(pages.c, 7, "3,001 entries and no more");
+  } finally {
+    await Promise.all([a.stop(), b.stop(), c.stop()]);
+  }
+});
+
 Deno.test("what was asked for before the catalog was emptied does not come back into it", async () => {
   for (const names of [3, 200]) {
     const wire = new Wire();
@@ -196,7 +230,8 @@ Deno.test("what was asked for before the catalog was emptied does not come back 
       wire.handlers.set(asNodeId("b"), async (from, bytes) => {
         const reply = await answer?.(from, bytes);
         if (decodeCatalogRequest(bytes)?.request.kind === "compare") return reply;
-        wire.handlers.delete(asNodeId("b"));
+        const same = encodeCatalogReply({ kind: "answers", answers: [] });
+        wire.handlers.set(asNodeId("b"), () => Promise.resolve(same));
         a.catalog.clear().then(emptied.resolve, emptied.reject);
         return reply;
       });

@@ -22,6 +22,7 @@ import {
 import {
   answerClaims,
   type CatalogView,
+  claimsAfterCopy,
   followAnswers,
   openingClaim,
   type RangeClaim,
@@ -52,9 +53,14 @@ function entry(name: string, round: number): CatalogEntry {
   };
 }
 
+type Oracle = CatalogView & { readonly marks: readonly EntryMark[] };
+
+const catalogOf = (entries: readonly CatalogEntry[]) =>
+  catalogOfMarks(entries.map((one) => markOf(one, sha256)));
+
 /** A catalog over a sorted array: the dumb oracle of the table. */
-function catalogOf(entries: readonly CatalogEntry[]): CatalogView & { marks: EntryMark[] } {
-  const marks = entries.map((one) => markOf(one, sha256)).sort((a, b) => a.point - b.point);
+function catalogOfMarks(unsorted: readonly EntryMark[]): Oracle {
+  const marks = unsorted.toSorted((a, b) => a.point - b.point);
   const tree = new FingerprintTree();
   for (const { point, id } of marks) tree.add(point, id);
   const firstAt = (point: number) => {
@@ -74,9 +80,16 @@ function catalogOf(entries: readonly CatalogEntry[]): CatalogView & { marks: Ent
 }
 
 /** Runs a whole comparison of `asker` with `answerer`; bytes counts both directions. */
-function compare(asker: CatalogView, answerer: CatalogView) {
+function compare(from: Oracle, answerer: Oracle) {
+  let asker = from;
   let claims: readonly RangeClaim[] = [openingClaim(asker)];
-  const found = { fetch: [] as EntryMark[], offer: [] as EntryMark[], bytes: 0, rounds: 0 };
+  const found = {
+    fetch: [] as EntryMark[],
+    offer: [] as EntryMark[],
+    bytes: 0,
+    rounds: 0,
+    copies: 0,
+  };
   while (claims.length > 0) {
     found.rounds++;
     const now = claims.slice(0, claimsMax);
@@ -92,11 +105,20 @@ function compare(asker: CatalogView, answerer: CatalogView) {
     assert.ok(reply?.kind === "answers");
     const step = followAnswers(asker, reply.answers);
     found.bytes += asked.length + answered.length;
-    found.fetch.push(...step.fetch, ...step.read.flatMap((range) => answerer.marksIn(range)));
+    found.fetch.push(...step.fetch);
     found.offer.push(...step.offer);
     claims = [...rest, ...step.compare];
+    if (!step.copy) continue;
+    found.copies++;
+    asker = catalogOfMarks([...asker.marks, ...marksMissing(answerer.marks, asker.marks)]);
+    claims = claimsAfterCopy(asker);
   }
   return found;
+}
+
+function marksMissing(wanted: readonly EntryMark[], had: readonly EntryMark[]): EntryMark[] {
+  const known = new Set(names(had));
+  return wanted.filter(({ id }) => !known.has(toHex(id)));
 }
 
 const names = (marks: readonly EntryMark[]) => marks.map(({ id }) => toHex(id)).sort();
@@ -109,15 +131,27 @@ Deno.test("answerClaims() and followAnswers() find exactly the differences of an
         catalogOf(rounds.flatMap((round, index) => round === 0 ? [] : [entry(`f${index}`, round)]));
       const [asker, answerer] = [make(left), make(right)];
       const found = compare(asker, answerer);
-      const own = new Set(names(asker.marks));
-      const their = new Set(names(answerer.marks));
-      assert.deepEqual(names(found.fetch), [...their].filter((id) => !own.has(id)).sort());
+      const lacking = found.copies > 0 ? [] : marksMissing(answerer.marks, asker.marks);
+      assert.deepEqual(names(found.fetch), names(lacking));
       if (asker.marks.length > 0 && answerer.marks.length > 0 && found.rounds === 1) {
-        assert.deepEqual(names(found.offer), [...own].filter((id) => !their.has(id)).sort());
+        assert.deepEqual(names(found.offer), names(marksMissing(asker.marks, answerer.marks)));
       }
     }),
     { numRuns: 60, seed: 7 },
   );
+});
+
+Deno.test("who has next to nothing copies everything once, then finds and offers what is left", () => {
+  const full = Array.from({ length: 1_000 }, (_, index) => entry(`file ${index}`, 1));
+  const own = entry("only here", 1);
+  for (const held of [0, 1, 123]) {
+    const asker = catalogOf([...full.slice(0, held), own]);
+    const found = compare(asker, catalogOf(full));
+    assert.deepEqual([found.copies, names(found.fetch)], [1, []], `${held} held`);
+    assert.deepEqual(names(found.offer), names([markOf(own, sha256)]));
+  }
+  const eighth = compare(catalogOf(full.slice(0, 125)), catalogOf(full));
+  assert.deepEqual([eighth.copies, eighth.fetch.length], [0, 875]);
 });
 
 Deno.test("a comparison of 100,000 entries of which 10 differ costs bytes of the difference", () => {
