@@ -4,6 +4,7 @@
 // the node runs without that page.
 
 import { createHash } from "node:crypto";
+import { brotliCompressSync } from "node:zlib";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../shared/base/errors.ts";
@@ -37,7 +38,13 @@ async function make(stamp: string): Promise<void> {
       stderr: "piped",
     }).output();
     if (code !== 0) throw new Error(new TextDecoder().decode(stderr).trim());
-    for (const name of bundleNames) await Deno.rename(join(fresh, name), join(bundleFolder, name));
+    for (const name of bundleNames) {
+      const packed = brotliCompressSync(await Deno.readFile(join(fresh, name)));
+      await Deno.writeFile(join(fresh, `${name}.br`), packed);
+      for (const file of [name, `${name}.br`]) {
+        await Deno.rename(join(fresh, file), join(bundleFolder, file));
+      }
+    }
     await Deno.writeTextFile(join(bundleFolder, stampName), stamp);
   } finally {
     await Deno.remove(fresh, { recursive: true });

@@ -51,6 +51,7 @@ export class CatalogComparison {
     const { catalog } = this.#options;
     let claims: RangeClaim[] = [openingClaim(catalog)];
     let taken = 0;
+    let copies = 0;
     if (this.#copied?.era === catalog.era) {
       taken += await this.#copy(peer, signal);
       claims = claimsAfterCopy(catalog);
@@ -62,7 +63,7 @@ export class CatalogComparison {
       claims = [...claims.slice(claimsMax), ...next.compare];
       taken += await this.fetch(peer, next.fetch, signal);
       this.#offer(peer, next.offer);
-      if (!next.copy) continue;
+      if (!next.copy || ++copies > 1) continue;
       taken += await this.#copy(peer, signal);
       claims = claimsAfterCopy(catalog);
     }

@@ -47,12 +47,17 @@ export function compressed(
   },
 ): Response {
   const { request, status, headers } = options;
-  const takes = /(^|,)\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*(,|$))|,|$)/i;
-  if (bytes.length < gzipBytesMin || !takes.test(request.headers.get("accept-encoding") ?? "")) {
+  if (bytes.length < gzipBytesMin || !takes(request.headers, "gzip")) {
     return bytesResponse(bytes, { status, headers });
   }
   const packed = gzipSync(bytes, { level: 5 });
   return bytesResponse(packed, { status, headers: { ...headers, "content-encoding": "gzip" } });
+}
+
+/** Whether a client takes an encoding (RFC 9110, section 12.5.3). @throws never */
+export function takes(headers: Headers, encoding: "gzip" | "br"): boolean {
+  const named = new RegExp(`(^|,)\\s*${encoding}\\s*(;\\s*q=(?!0(\\.0*)?\\s*(,|$))|,|$)`, "i");
+  return named.test(headers.get("accept-encoding") ?? "");
 }
 
 /** Whether If-None-Match holds the tag, compared weakly. @throws never */

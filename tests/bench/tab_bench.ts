@@ -3,10 +3,10 @@
 // are encrypted, hashed, and written to IndexedDB or to the node's disk on the way; the raw socket
 // does none of that.
 
-import type { Browser, Page, Route } from "playwright-core";
-import { shoot, withBrowser, withPage } from "../browser/chromium.ts";
 import { dropFiles } from "../browser/in_page.ts";
+import { type UnwatchedPage, withUnwatchedPage } from "../browser/unwatched_page.ts";
 import { createFleet, type Fleet } from "./node_fleet.ts";
+import { meanOf, type RawRates, rawRates } from "./raw_browser.ts";
 import type { Report } from "./report.ts";
 import type { Bench } from "./scenarios.ts";
 import { pushFile } from "./transfers.ts";
@@ -26,16 +26,11 @@ export async function tabRates(bench: Bench): Promise<void> {
     const node = await fleet.add();
     await fleet.untilReady(1);
     await pushFile({ url: node.url, name: "to-the-tab", bytes }, { replicas: 1 });
-    await withBrowser(async (browser) => {
-      const before = await rawIn(browser, bytes);
-      let found: TabRates | undefined;
-      await withPage(browser, {}, async ({ page }) => {
-        found = await measureTab(page, { fleet, url: node.url, bytes });
-        await shoot(page, "bench-tab");
-      });
-      // Before and after: on a machine with other work one alone says little.
-      const after = await rawIn(browser, bytes);
-      if (found !== undefined) tell(report, found, meanOf(before, after));
+    // Before and after: on a machine with other work one alone says little.
+    const before = await rawRates(bytes);
+    await withUnwatchedPage(async (page) => {
+      const found = await measureTab(page, { fleet, url: node.url, bytes });
+      tell(report, found, meanOf(before, await rawRates(bytes)));
     });
   } finally {
     await fleet.stop();
@@ -51,20 +46,18 @@ interface TabRates {
   readonly stored: number;
 }
 
-type RawRates = { readonly toTab: number; readonly fromTab: number };
-
-async function measureTab(page: Page, from: {
+async function measureTab(page: UnwatchedPage, from: {
   readonly fleet: Fleet;
   readonly url: string;
   readonly bytes: number;
 }): Promise<TabRates> {
   const { fleet, url, bytes } = from;
   await page.goto(`${url}/ui/tab`);
-  await page.locator("#tab-start").waitFor({ timeout: waitMsMax });
-  await page.locator("#tab-help").uncheck();
-  await page.locator("#tab-quota").fill(quotaStep);
-  await page.locator("#tab-start").click();
-  await page.locator("#tab-rates", { hasText: "1 node" }).waitFor({ timeout: waitMsMax });
+  await page.until(shown("#tab-start"), waitMsMax);
+  await page.evaluate(`(${set})(["#tab-help", "checked", false])`);
+  await page.evaluate(`(${set})(["#tab-quota", "value", "${quotaStep}"])`);
+  await page.evaluate('document.querySelector("#tab-start").click()');
+  await page.until(`${textOf("#tab-rates")}.includes("1 node")`, waitMsMax);
   const first = fleet.cpuSeconds();
   const toTab = bytes / await takenSeconds(page, bytes);
   const toTabCpu = gib(fleet.cpuSeconds() - first, bytes);
@@ -81,27 +74,14 @@ async function measureTab(page: Page, from: {
 function tell(report: Report, found: TabRates, raw: RawRates): void {
   report.add("raw WebSocket into a worker", raw.toTab / MB, "MB/s", "mean of before and after");
   report.add("raw WebSocket out of a worker", raw.fromTab / MB, "MB/s");
+  report.add("IndexedDB in a worker, written", raw.written / MB, "MB/s", "256 KiB each");
+  report.add("IndexedDB in a worker, read", raw.read / MB, "MB/s", "16 at once");
   report.add("node to tab", found.toTab / MB, "MB/s", `${share(found.toTab, raw.toTab)}, kept`);
   report.add("node's CPU, node to tab", found.toTabCpu, "s/GiB");
   report.add("tab to node, read through", found.read / MB, "MB/s", share(found.read, raw.fromTab));
   report.add("node's CPU, tab to node", found.readCpu, "s/GiB");
   const { stored } = found;
   report.add("tab to node, stored", stored / MB, "MB/s", `${share(stored, raw.fromTab)}, synced`);
-}
-
-async function rawIn(browser: Browser, bytes: number): Promise<RawRates> {
-  let rates: RawRates = { toTab: 0, fromTab: 0 };
-  await withPage(browser, {}, async ({ page }) => {
-    rates = await rawRates(page, bytes);
-  });
-  return rates;
-}
-
-function meanOf(one: RawRates, other: RawRates): RawRates {
-  return {
-    toTab: (one.toTab + other.toTab) / 2,
-    fromTab: (one.fromTab + other.fromTab) / 2,
-  };
 }
 
 function share(rate: number, raw: number): string {
@@ -113,15 +93,13 @@ function gib(seconds: number, bytes: number): number {
 }
 
 /** Seconds in which a file of the node has come into the tab. */
-async function takenSeconds(page: Page, bytes: number): Promise<number> {
-  await page.locator("#tab-name").fill("to-the-tab");
+async function takenSeconds(page: UnwatchedPage, bytes: number): Promise<number> {
+  await page.evaluate(`(${set})(["#tab-name", "value", "to-the-tab"])`);
   const startMs = performance.now();
-  await page.locator("#tab-keep button").click();
+  await page.evaluate('document.querySelector("#tab-keep button").click()');
   const blocks = Math.ceil(bytes / pieceBytes);
-  await untilText(page, "#tab-files", (text) => {
-    const held = Number(/(\d[\d,]*) of \d/.exec(text)?.[1]?.replaceAll(",", "") ?? 0);
-    return held >= blocks;
-  });
+  const held = `/(\\d[\\d,]*) of \\d/.exec(${textOf("#tab-files")})?.[1]?.replaceAll(",", "")`;
+  await page.until(`Number(${held} ?? 0) >= ${blocks}`, waitMsMax);
   return (performance.now() - startMs) / 1_000;
 }
 
@@ -130,19 +108,18 @@ async function takenSeconds(page: Page, bytes: number): Promise<number> {
  * `name` lets the request go and waits until the node has stored all.
  */
 async function addHeld(
-  page: Page,
+  page: UnwatchedPage,
   bytes: number,
 ): Promise<{ readonly root: string; readonly name: () => Promise<void> }> {
-  const held = Promise.withResolvers<Route>();
-  await page.context().route("**/api/files/from-the-tab?from=*", (route) => held.resolve(route));
+  const held = await page.hold("*/api/files/from-the-tab?from=*");
   await page.evaluate(`(${dropFiles})([{ name: "from-the-tab", bytes: ${bytes} }])`);
-  const route = await held.promise;
-  const root = new URL(route.request().url()).searchParams.get("from") ?? "";
+  const { url, release } = await held.next;
+  const root = new URL(url).searchParams.get("from") ?? "";
   return {
     root,
     async name() {
-      await route.continue();
-      await untilText(page, "#tab-added", (text) => text.includes("stored:"));
+      await release();
+      await page.until(`${textOf("#tab-added")}.includes("stored:")`, waitMsMax);
     },
   };
 }
@@ -157,100 +134,12 @@ async function readSeconds(url: string, bytes: number): Promise<number> {
   return (performance.now() - startMs) / 1_000;
 }
 
-async function untilText(page: Page, place: string, is: (text: string) => boolean): Promise<void> {
-  const endMs = performance.now() + waitMsMax;
-  let text = "";
-  while (performance.now() < endMs) {
-    text = await page.locator(place).textContent() ?? "";
-    if (is(text)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`Cannot measure the tab: ${place} still says ${text}`);
-}
+const textOf = (place: string) => `(document.querySelector("${place}")?.textContent ?? "")`;
+const shown = (place: string) => `document.querySelector("${place}")?.checkVisibility()`;
 
-/** Bytes a second of a plain WebSocket into and out of a worker, messages of a block each. */
-async function rawRates(page: Page, bytes: number): Promise<RawRates> {
-  const measured = Promise.withResolvers<RawRates>();
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    if (request.headers.get("upgrade") !== "websocket") return rawPage(new URL(request.url));
-    const { socket, response } = Deno.upgradeWebSocket(request);
-    socket.binaryType = "arraybuffer";
-    pump(socket, { bytes, onMeasured: measured.resolve });
-    return response;
-  });
-  try {
-    await page.goto(`http://127.0.0.1:${server.addr.port}/`);
-    return await measured.promise;
-  } finally {
-    await server.shutdown();
-  }
-}
-
-/** Sends, waits for the word that all has come, takes as much back, and says both rates. */
-function pump(socket: WebSocket, options: {
-  readonly bytes: number;
-  readonly onMeasured: (rates: RawRates) => void;
-}): void {
-  const { bytes } = options;
-  let startMs = 0;
-  let toTab = 0;
-  let taken = 0;
-  socket.onopen = () => {
-    startMs = performance.now();
-    const piece = crypto.getRandomValues(new Uint8Array(65_536));
-    const message = new Uint8Array(pieceBytes);
-    for (let at = 0; at < pieceBytes; at += piece.length) message.set(piece, at);
-    let sent = 0;
-    const feed = () => {
-      while (sent < bytes && socket.bufferedAmount < 4 * 2 ** 20) {
-        socket.send(message);
-        sent += pieceBytes;
-      }
-      if (sent < bytes) setTimeout(feed, 1);
-    };
-    socket.send(JSON.stringify({ bytes }));
-    feed();
-  };
-  socket.onmessage = ({ data }) => {
-    const seconds = (performance.now() - startMs) / 1_000;
-    if (typeof data === "string") {
-      toTab = bytes / seconds;
-      startMs = performance.now();
-      return;
-    }
-    taken += data.byteLength;
-    if (taken < bytes) return;
-    options.onMeasured({ toTab, fromTab: bytes / seconds });
-    socket.close();
-  };
-}
-
-function rawPage({ pathname }: URL): Response {
-  const script = { headers: { "content-type": "text/javascript" } };
-  if (pathname === "/worker.js") return new Response(rawWorker, script);
-  if (pathname !== "/") return new Response(null, { status: 204 });
-  return new Response('<script>new Worker("/worker.js")</script>', {
-    headers: { "content-type": "text/html" },
-  });
-}
-
-const rawWorker = `
-const socket = new WebSocket("ws://" + location.host + "/socket");
-socket.binaryType = "arraybuffer";
-let bytes = 0, taken = 0;
-socket.onmessage = ({ data }) => {
-  if (typeof data === "string") return bytes = JSON.parse(data).bytes;
-  taken += data.byteLength;
-  if (taken < bytes) return;
-  socket.send("all is here");
-  const message = new Uint8Array(${pieceBytes});
-  let sent = 0;
-  const feed = () => {
-    while (sent < bytes && socket.bufferedAmount < 4 * 2 ** 20) {
-      socket.send(message);
-      sent += message.length;
-    }
-    if (sent < bytes) setTimeout(feed, 0);
-  };
-  feed();
-};`;
+/** Sets a field as a person does: `[place, property, value]`, with the events that follow. */
+const set = `([place, property, value]) => {
+  const field = document.querySelector(place);
+  field[property] = value;
+  for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
+}`;

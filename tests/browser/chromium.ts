@@ -4,8 +4,10 @@
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
-const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+const basic = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
 const quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
+/** How Chromium is started here: without a display, and without asking its maker anything. */
+export const chromiumFlags: readonly string[] = [...basic, ...quiet];
 const shotsFolder = fileURLToPath(new URL("../../shots/", import.meta.url));
 
 /** A page with all errors it printed or threw. */
@@ -29,7 +31,7 @@ export async function withBrowser(
 ): Promise<void> {
   const browser = await chromium.launch({
     executablePath: chromiumPath(),
-    args: [...flags, ...quiet, ...more],
+    args: [...chromiumFlags, ...more],
   });
   try {
     await use(browser);
@@ -68,7 +70,8 @@ export async function shoot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: `${shotsFolder}${name}.png`, fullPage: true });
 }
 
-function chromiumPath(): string {
+/** Where the system's Chromium is. @throws {Error} when it is not installed */
+export function chromiumPath(): string {
   const folders = (Deno.env.get("PATH") ?? "").split(":");
   const found = folders.map((folder) => `${folder}/chromium`).find((path) => {
     try {

@@ -115,7 +115,7 @@ async function reloads({ page }: Watched, base: string): Promise<void> {
   const peer = await peerOf(page);
   await page.reload();
   await seen(page, "h1", /keeps .* extra cop.*gives them to/);
-  await seen(page, "#tab-files", new RegExp(`${keptName}.*(\\d+) of \\1`, "s"));
+  await seen(page, "#tab-files", new RegExp(`${keptName}.*\\b(\\d+) of \\1\\b`, "s"));
   assert.equal(await peerOf(page), peer);
   assert.deepEqual(new Set((await tabsOf(base)).map(({ id }) => id)), new Set([peer]));
 }
@@ -160,7 +160,7 @@ async function keepsToQuota({ page }: Watched): Promise<void> {
   assert.ok(bytes <= smallestQuota, `${bytes} bytes are stored`);
   assert.ok(bytes > smallestQuota * .8, `${bytes} bytes are stored`);
   // What is kept has made room for itself: only what helps the pool has gone.
-  await seen(page, "#tab-files", new RegExp(`${keptName}.*(\\d+) of \\1`, "s"));
+  await seen(page, "#tab-files", new RegExp(`${keptName}.*\\b(\\d+) of \\1\\b`, "s"));
 }
 
 /** Bytes of all blocks in IndexedDB, counted there. */
@@ -301,7 +301,7 @@ async function outlives(browser: Browser, pool: NodePool, digest: string): Promi
     );
     await page.goto(`${fresh.url}/ui/file?name=${encodeURIComponent(keptName)}`);
     await page.getByRole("link", { name: "Keep in this tab" }).click();
-    await seen(page, "#tab-files", new RegExp(`${keptName}.*(\\d+) of \\1`, "s"), 60_000);
+    await seen(page, "#tab-files", new RegExp(`${keptName}.*\\b(\\d+) of \\1\\b`, "s"), 60_000);
     for (const node of pool.nodes) if (node !== fresh) await node.kill();
     const answer = await fetch(`${fresh.url}/api/files/${path}`, {
       signal: AbortSignal.timeout(60_000),

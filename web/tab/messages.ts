@@ -1,6 +1,14 @@
 // What page and worker say to each other, and the tabs of one browser among themselves: orders go
 // to the one worker that runs the peer, its state goes to every page.
 
+/** What the node that serves the worker gives it. */
+export interface Served {
+  /** WebSocket addresses that the worker's policy allows. */
+  readonly reach: readonly string[];
+  /** Where the script of the faster cipher is. */
+  readonly cipher: string;
+}
+
 /** What somebody at a page wants. Files pass between tabs as handles, not as bytes. */
 export type TabOrder =
   | { readonly t: "start" }

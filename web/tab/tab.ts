@@ -13,6 +13,7 @@ import { messageOf } from "../../shared/base/errors.ts";
 import { GiB, MiB } from "../../shared/base/limits.ts";
 import { originAddress } from "../peer/socket_address.ts";
 import { addFile, type AddPorts, nameFile } from "./add_file.ts";
+import type { Cipher } from "./cipher.ts";
 import { FileList, filesMax, showFile } from "./file_list.ts";
 import { helpPool, type HelpWord } from "./help_pool.ts";
 import { keepFile } from "./keep_file.ts";
@@ -42,6 +43,7 @@ export interface TabOptions {
   readonly origin: URL;
   readonly reach: ReadonlySet<string>;
   readonly secure: boolean;
+  readonly loadCipher: () => Promise<Cipher>;
   readonly storage: StorageManager | undefined;
   /** Tabs that share this peer. */
   readonly tabs: () => number;
@@ -365,6 +367,7 @@ export class Tab {
       bootId: this.#bootId,
       store: this.#store,
       startHash: this.#hash.start,
+      loadCipher: this.#options.loadCipher,
       now: Date.now,
       onGiven: (bytes) => this.#meter.addGiven(bytes),
       onChange: this.#options.onChange,

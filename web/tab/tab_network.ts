@@ -26,7 +26,9 @@ import type { ServedBlocks } from "../peer/block_server.ts";
 import { createMailbox } from "../peer/mailbox.ts";
 import { channelProtocol } from "../peer/protocol.ts";
 import { browserSockets } from "./browser_socket.ts";
+import type { Cipher } from "./cipher.ts";
 import { NodeLink } from "./node_link.ts";
+import { createNoiseCrypto } from "./noise_crypto.ts";
 
 const streamsMax = 8;
 const connectionsMax = 16;
@@ -37,6 +39,7 @@ export interface TabNetworkOptions {
   readonly bootId: string;
   readonly store: ServedBlocks;
   readonly startHash: StartHash;
+  readonly loadCipher: () => Promise<Cipher>;
   readonly now: () => number;
   readonly onGiven: (bytes: number) => void;
   readonly onChange: () => void;
@@ -58,7 +61,7 @@ export interface TabNetwork {
 
 /** Starts libp2p; it dials nothing by itself. */
 export async function startTabNetwork(options: TabNetworkOptions): Promise<TabNetwork> {
-  const node = await createNode(options.privateKey);
+  const node = await createNode(options);
   const links = new Map<Connection, NodeLink>();
   const protocol = channelProtocol(options.group, "block");
   await node.handle(protocol, (stream, connection) => {
@@ -137,13 +140,15 @@ async function showTicket(connection: Connection, options: {
   return outcome.ok ? undefined : outcome.reason;
 }
 
-async function createNode(privateKey: PrivateKey): Promise<Libp2p> {
+async function createNode(
+  { privateKey, loadCipher }: Pick<TabNetworkOptions, "privateKey" | "loadCipher">,
+): Promise<Libp2p> {
   return await createLibp2p({
     start: false,
     privateKey,
     addresses: { listen: [] },
     transports: [browserSockets()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: createNoiseCrypto(loadCipher) })],
     streamMuxers: [yamux({
       maxInboundStreams: streamsMax,
       maxOutboundStreams: streamsMax,

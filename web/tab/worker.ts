@@ -3,8 +3,9 @@
 // them goes on when it ends.
 
 import { messageOf } from "../../shared/base/errors.ts";
+import type { Cipher } from "./cipher.ts";
 import { type KeyValues, openKeyValues } from "./key_values.ts";
-import type { RoomWord, TabOrder, TabState, WorkerWord } from "./messages.ts";
+import type { RoomWord, Served, TabOrder, TabState, WorkerWord } from "./messages.ts";
 import { openTab, type Tab } from "./tab.ts";
 import { whileLocked } from "./tab_lock.ts";
 
@@ -15,14 +16,10 @@ const hereMs = 2_000;
 /** A worker not heard of for this long is gone. */
 const goneMs = 5_000;
 
-/** WebSocket addresses that the policy of this script allows; the node writes them before it. */
-declare global {
-  var skyringReach: readonly string[] | undefined;
-}
-
 const id = [...crypto.getRandomValues(new Uint8Array(8))].join("-");
 const others = new Map<string, number>();
 let tab: Tab | undefined;
+let cipher: Promise<Cipher> | undefined;
 let room: BroadcastChannel | undefined;
 let lateState: ReturnType<typeof setTimeout> | undefined;
 /** Orders that came before it was known who runs the peer. */
@@ -38,9 +35,12 @@ self.addEventListener("message", ({ data }: MessageEvent<TabOrder>) => {
 });
 self.addEventListener("online", () => tab?.wake());
 
-run().catch((error) => say({ t: "failed", why: messageOf(error) }));
+/** Begins; called by the few lines that the node serves as the worker's script. Never rejects. */
+export function start(served: Served): void {
+  run(served).catch((error) => say({ t: "failed", why: messageOf(error) }));
+}
 
-async function run(): Promise<void> {
+async function run(served: Served): Promise<void> {
   const [values, blocks] = await Promise.all([
     openKeyValues("skyring-tab"),
     openKeyValues("skyring-tab-blocks"),
@@ -50,7 +50,7 @@ async function run(): Promise<void> {
   const locks = self.isSecureContext ? navigator.locks : undefined;
   for (;;) {
     const options = { values, id, ...(locks === undefined ? {} : { locks }) };
-    await whileLocked(options, (lost) => lead(values, { blocks, lost }));
+    await whileLocked(options, (lost) => lead(served, { values, blocks, lost }));
   }
 }
 
@@ -75,15 +75,17 @@ function join(): void {
 }
 
 /** Runs the peer until the lock is lost. */
-async function lead(
-  values: KeyValues,
-  { blocks, lost }: { readonly blocks: KeyValues; readonly lost: AbortSignal },
-): Promise<void> {
+async function lead(served: Served, { values, blocks, lost }: {
+  readonly values: KeyValues;
+  readonly blocks: KeyValues;
+  readonly lost: AbortSignal;
+}): Promise<void> {
   const running = await openTab({
     values,
     blocks,
     origin: new URL(self.location.href),
-    reach: new Set(globalThis.skyringReach ?? []),
+    reach: new Set(served.reach),
+    loadCipher: () => loadCipher(served.cipher),
     secure: self.isSecureContext,
     storage: self.isSecureContext ? navigator.storage : undefined,
     tabs: countTabs,
@@ -98,6 +100,20 @@ async function lead(
   await promise;
   tab = undefined;
   await running.stop();
+}
+
+/** One for all networks of this worker; after a failure it is tried again with the next. */
+function loadCipher(address: string): Promise<Cipher> {
+  cipher ??= makeCipher(address).catch((error) => {
+    cipher = undefined;
+    throw error;
+  });
+  return cipher;
+}
+
+async function makeCipher(address: string): Promise<Cipher> {
+  const script: typeof import("./cipher.ts") = await import(address);
+  return await script.createCipher();
 }
 
 async function obey(running: Tab, order: TabOrder): Promise<void> {
