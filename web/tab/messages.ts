@@ -25,7 +25,9 @@ export type TabOrder =
 /** What a worker says to its page. */
 export type WorkerWord =
   | { readonly t: "state"; readonly state: TabState; readonly mine: boolean }
-  | { readonly t: "failed"; readonly why: string };
+  | { readonly t: "failed"; readonly why: string }
+  /** Living nodes that this worker's policy does not know: one loaded now could dial them. */
+  | { readonly t: "beyond"; readonly urls: readonly string[] };
 
 /** What workers of one browser say to all others. */
 export type RoomWord =

@@ -1,6 +1,8 @@
 // Keeps a tab connected: always to the origin of its page, and to a few more nodes where the
 // browser allows it. Each place dials again with back-off; a place that is not the origin takes
-// another node each time.
+// another node each time, out of a permit that is asked for again when it has grown old: nodes come
+// and go, and a ticket ends after a day. What the worker's policy does not know, because it came
+// later, is told: only a new worker has a new policy.
 
 import { messageOf } from "../../shared/base/errors.ts";
 import { socketUrl } from "../peer/socket_address.ts";
@@ -15,6 +17,8 @@ const backOffMaxMs = 20_000;
 const dialMs = 10_000;
 /** Without another node to dial, a place looks again after this time. */
 const idleMs = 5_000;
+/** A permit older than this is asked for again before another node is looked for in it. */
+const permitFreshMs = 15_000;
 
 export interface NodeKeeperOptions {
   readonly api: NodeApi;
@@ -26,6 +30,9 @@ export interface NodeKeeperOptions {
   /** The network, made with the first permit, which names the group. */
   readonly network: (permit: Permit) => Promise<TabNetwork>;
   readonly onChange: () => void;
+  /** Only the origin is left, and these URLs of living nodes are not within `reach`. */
+  readonly onBeyond: (urls: readonly string[]) => void;
+  readonly now: () => number;
 }
 
 /** What the keeper knows. */
@@ -55,6 +62,8 @@ class Keeper implements NodeKeeper {
   readonly #names = new Map<string, string>();
   readonly #dialling = new Set<string>();
   #permit: Permit | undefined;
+  #permitAt = 0;
+  #asking: Promise<Permit> | undefined;
   #waker = new AbortController();
   trouble: string | null = null;
 
@@ -85,11 +94,10 @@ class Keeper implements NodeKeeper {
     for (let failures = 0; !this.#signal.aborted; failures++) {
       try {
         // Asked for anew each time: it brings the nodes of now, and a fresh expiry.
-        const { api, peer, origin, network } = this.#options;
-        this.#permit = await api.permit(peer, this.#signal);
-        for (const { id, name } of this.#permit.nodes) this.#names.set(id, name);
-        const outcome = await (await network(this.#permit))
-          .dial(origin, this.#permit.ticket, this.#dialSignal());
+        const { origin, network } = this.#options;
+        const permit = await this.#askPermit();
+        const outcome = await (await network(permit))
+          .dial(origin, permit.ticket, this.#dialSignal());
         if (outcome.ok) {
           failures = 0;
           this.#say(null);
@@ -102,6 +110,18 @@ class Keeper implements NodeKeeper {
       }
       await this.#backOff(failures);
     }
+  }
+
+  /** A permit of now; those who ask meanwhile get the same. */
+  #askPermit(): Promise<Permit> {
+    const { api, peer, now } = this.#options;
+    this.#asking ??= api.permit(peer, this.#signal).then((permit) => {
+      this.#permit = permit;
+      this.#permitAt = now();
+      for (const { id, name } of permit.nodes) this.#names.set(id, name);
+      return permit;
+    }).finally(() => this.#asking = undefined);
+    return this.#asking;
   }
 
   async #keepOther(): Promise<void> {
@@ -121,7 +141,6 @@ class Keeper implements NodeKeeper {
   async #tryOther(): Promise<OtherEnd> {
     const next = await this.#nextOther();
     if (next === undefined) return "nobody to dial";
-    this.#dialling.add(next.id);
     try {
       const outcome = await next.network.dial(next.address, next.ticket, this.#dialSignal());
       if (!outcome.ok) return "refused";
@@ -132,22 +151,34 @@ class Keeper implements NodeKeeper {
     }
   }
 
-  /** A node not connected yet, at an address that the policy allows; any of them. */
+  /** A node not connected yet, at an address that the policy allows; any. It counts as dialled. */
   async #nextOther() {
-    const permit = this.#permit;
-    if (permit === undefined) return undefined;
+    // The origin's place asks for the first, and says why there is none.
+    if (this.#permit === undefined) return undefined;
+    const isOld = this.#options.now() - this.#permitAt > permitFreshMs;
+    const permit = isOld ? await this.#askPermit() : this.#permit;
     const network = await this.#options.network(permit);
     const taken = new Set<string>([...network.links().map(({ id }) => id), ...this.#dialling]);
     // The first is the one that gave the permit: the origin's own.
-    const open = permit.nodes.slice(1).filter(({ id }) => !taken.has(id)).flatMap((node) => {
-      const address = node.addresses.find((each) => {
-        const url = socketUrl(each);
-        return url !== undefined && this.#options.reach.has(url);
-      });
-      return address === undefined ? [] : [{ id: node.id, address }];
+    const free = permit.nodes.slice(1).filter(({ id }) => !taken.has(id));
+    const open = free.flatMap(({ id, addresses }) => {
+      const address = addresses.find((each) => this.#options.reach.has(socketUrl(each) ?? ""));
+      return address === undefined ? [] : [{ id, address }];
     });
     const chosen = open[Math.floor(Math.random() * open.length)];
-    return chosen && { ...chosen, network, ticket: permit.ticket };
+    if (chosen === undefined) {
+      if (taken.size === 1) this.#tellBeyond(free);
+      return undefined;
+    }
+    // At once: the other places wait for the same permit.
+    this.#dialling.add(chosen.id);
+    return { ...chosen, network, ticket: permit.ticket };
+  }
+
+  #tellBeyond(nodes: Permit["nodes"]): void {
+    const urls = nodes.flatMap(({ addresses }) => addresses.map(socketUrl));
+    const beyond = urls.filter((url) => url !== undefined);
+    if (beyond.length > 0) this.#options.onBeyond(beyond);
   }
 
   #dialSignal(): AbortSignal {

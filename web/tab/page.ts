@@ -24,18 +24,36 @@ import {
 const place = document.querySelector<HTMLElement>("[data-tab]");
 if (place !== null) open(place);
 
+/** Once a minute at most a worker gives way to one whose policy knows the nodes of now. */
+const renewMs = 60_000;
+
 function open(main: HTMLElement): void {
-  const worker = new Worker(main.dataset["worker"] ?? "", { type: "module", name: "skyring-tab" });
-  const order = (what: TabOrder) => worker.postMessage(what);
   let latest: TabState | undefined;
-  worker.addEventListener("message", ({ data }: MessageEvent<WorkerWord>) => {
-    if (data.t === "failed") return trouble(data.why);
-    latest = data.state;
-    show(data.state, data.mine);
-  });
-  worker.addEventListener("error", (event) => {
-    trouble(event.message === "" ? "its script could not be loaded" : event.message);
-  });
+  let renewedAt = -renewMs;
+  const beyond = new Set<string>();
+  const hear = ({ data }: MessageEvent<WorkerWord>) => {
+    switch (data.t) {
+      case "failed":
+        return trouble(data.why);
+      case "state":
+        latest = data.state;
+        return show(data.state, data.mine);
+      case "beyond": {
+        // What a new worker cannot dial either (a policy has no words for it) is tried once.
+        const isNew = data.urls.some((url) => !beyond.has(url));
+        if (!isNew || performance.now() - renewedAt < renewMs) return;
+        for (const url of data.urls) beyond.add(url);
+        renewedAt = performance.now();
+        worker.terminate();
+        worker = startWorker(main, hear);
+        return;
+      }
+      default:
+        return data satisfies never;
+    }
+  };
+  let worker = startWorker(main, hear);
+  const order = (what: TabOrder) => worker.postMessage(what);
   addEventListener("pagehide", () => worker.terminate());
   addEventListener("pageshow", (event) => {
     // Come back from the page cache, whose workers are gone.
@@ -53,6 +71,15 @@ function open(main: HTMLElement): void {
     // Done once: a reload must not bring back a file that was let go.
     history.replaceState(null, "", location.pathname);
   }
+}
+
+function startWorker(main: HTMLElement, hear: (event: MessageEvent<WorkerWord>) => void): Worker {
+  const worker = new Worker(main.dataset["worker"] ?? "", { type: "module", name: "skyring-tab" });
+  worker.addEventListener("message", hear);
+  worker.addEventListener("error", (event) => {
+    trouble(event.message === "" ? "its script could not be loaded" : event.message);
+  });
+  return worker;
 }
 
 function cameFromHere(): boolean {

@@ -5,17 +5,15 @@
 // Start: values, identity, store, then, if it was running when it was left, connections and jobs.
 // stop() ends them in reverse.
 
-import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
 import type { PrivateKey } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
-import * as v from "valibot";
 import { messageOf } from "../../shared/base/errors.ts";
-import { GiB, MiB } from "../../shared/base/limits.ts";
 import { originAddress } from "../peer/socket_address.ts";
 import { addFile, type AddPorts, nameFile } from "./add_file.ts";
 import type { Cipher } from "./cipher.ts";
 import { FileList, filesMax, showFile } from "./file_list.ts";
 import { helpPool, type HelpWord } from "./help_pool.ts";
+import { identityOf } from "./identity.ts";
 import { keepFile } from "./keep_file.ts";
 import type { KeyValues } from "./key_values.ts";
 import type { TabOrder, TabState } from "./messages.ts";
@@ -24,17 +22,15 @@ import { createNodeApi, type NodeApi, type Permit } from "./node_api.ts";
 import { keepNodes, type NodeKeeper } from "./node_keeper.ts";
 import { createTabHash, type TabHash } from "./tab_hash.ts";
 import { startTabNetwork, type TabNetwork } from "./tab_network.ts";
+import {
+  quotaMin,
+  readSettings,
+  type Settings,
+  settingsDefault,
+  writeSettings,
+} from "./settings.ts";
 import { openTabStore, type TabStore } from "./tab_store.ts";
 import { Taker } from "./taker.ts";
-
-const quotaDefault = 1 * GiB;
-const quotaMin = 16 * MiB;
-const settingsShape = v.object({
-  mode: v.picklist(["off", "running", "paused"]),
-  help: v.boolean(),
-  quota: v.pipe(v.number(), v.minValue(quotaMin)),
-});
-type Settings = v.InferOutput<typeof settingsShape>;
 
 export interface TabOptions {
   /** Identity, settings and file records; and the blocks. */
@@ -49,6 +45,8 @@ export interface TabOptions {
   readonly tabs: () => number;
   /** Something that a page shows has changed. */
   readonly onChange: () => void;
+  /** Nodes that only a worker loaded now could dial; nothing would be lost by one. */
+  readonly onBeyond: (urls: readonly string[]) => void;
 }
 
 /** What runs while the tab seeds. */
@@ -62,19 +60,20 @@ interface Run {
 /** Opens the tab's peer; it runs when it was running before. */
 export async function openTab(options: TabOptions): Promise<Tab> {
   const { values, blocks, secure, storage } = options;
-  const settings = v.safeParse(settingsShape, await values.get("settings"));
-  const chosen: Settings = settings.success
-    ? settings.output
-    : { mode: "off", help: true, quota: quotaDefault };
+  const settings = await readSettings(values);
   const hash = await createTabHash(secure ? crypto.subtle : undefined);
-  const store = await openTabStore({ values: blocks, quotaBytes: chosen.quota, hash: hash.whole });
+  const store = await openTabStore({
+    values: blocks,
+    quotaBytes: settings.quota,
+    hash: hash.whole,
+  });
   const files = new FileList(values);
   await files.load();
   store.setKept(files.kept());
   const key = await identityOf(values);
-  const tab = new Tab(options, { settings: chosen, hash, store, files, key });
+  const tab = new Tab(options, { settings, hash, store, files, key });
   await tab.look(storage);
-  if (chosen.mode === "running") tab.begin();
+  if (settings.mode === "running") tab.begin();
   return tab;
 }
 
@@ -224,6 +223,8 @@ export class Tab {
         reach: this.#options.reach,
         network: (permit) => this.#networkOf(run, permit),
         onChange: this.#options.onChange,
+        onBeyond: (urls) => this.#tellBeyond(urls),
+        now: () => performance.now(),
       }, over.signal),
     };
     this.#run = run;
@@ -273,15 +274,21 @@ export class Tab {
     await this.#store.clear();
     await this.#options.values.clear();
     this.#key = await identityOf(this.#options.values);
-    await this.#set({ mode: "off", help: true, quota: quotaDefault });
-    await this.#store.resize(quotaDefault);
+    await this.#set(settingsDefault);
+    await this.#store.resize(settingsDefault.quota);
     this.#options.onChange();
   }
 
   async #set(change: Partial<Settings>): Promise<void> {
     this.#settings = { ...this.#settings, ...change };
-    await this.#options.values.setMany([["settings", this.#settings]]);
+    await writeSettings(this.#options.values, this.#settings);
     this.#options.onChange();
+  }
+
+  /** What is being cut or named lives in this worker alone, as blocks do without a database. */
+  #tellBeyond(urls: readonly string[]): void {
+    const isBusy = this.#files.all().some(({ phase }) => phase === "cutting" || phase === "naming");
+    if (!isBusy && this.#options.blocks.kept === "indexeddb") this.#options.onBeyond(urls);
   }
 
   #followHelp(): void {
@@ -383,14 +390,6 @@ export class Tab {
     if (this.#run === run) this.#links = network.links;
     return network;
   }
-}
-
-async function identityOf(values: KeyValues): Promise<PrivateKey> {
-  const saved = await values.get("identity");
-  if (saved instanceof Uint8Array) return privateKeyFromProtobuf(saved);
-  const key = await generateKeyPair("Ed25519");
-  await values.setMany([["identity", privateKeyToProtobuf(key)]]);
-  return key;
 }
 
 function randomHex(bytes: number): string {

@@ -90,6 +90,7 @@ async function lead(served: Served, { values, blocks, lost }: {
     storage: self.isSecureContext ? navigator.storage : undefined,
     tabs: countTabs,
     onChange: showSoon,
+    onBeyond: (urls) => say({ t: "beyond", urls }),
   });
   tab = running;
   show();
