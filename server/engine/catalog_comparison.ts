@@ -8,8 +8,10 @@ import { catalogDigestEntriesMax, catalogPageEntriesMax } from "../../shared/bas
 import type { CatalogEntry, EntryMark } from "../../shared/record/catalog_entry.ts";
 import {
   claimsAfterCopy,
+  type ComparisonStep,
   followAnswers,
   openingClaim,
+  type RangeAnswer,
   type RangeClaim,
 } from "../../shared/record/reconcile.ts";
 import type { RecordKey } from "../../shared/record/value.ts";
@@ -36,7 +38,10 @@ const requestTimeoutMs = 10_000;
 export class CatalogComparison {
   readonly #options: CatalogComparisonOptions;
   /** A copy of everything that broke off: it goes on behind this key, from whichever peer. */
-  #copied: { readonly after: RecordKey; readonly era: number } | undefined;
+  #brokenOff: { readonly after: RecordKey; readonly era: number } | undefined;
+  /** In which era everything was copied from a peer: it is not done again. */
+  readonly #copied = new Map<NodeId, number>();
+  #isCopying = false;
 
   constructor(options: CatalogComparisonOptions) {
     this.#options = options;
@@ -45,28 +50,45 @@ export class CatalogComparison {
   /**
    * One whole comparison: what the peer has and we lack is taken when it resolves.
    * @returns entries taken. @throws as Channel.request(); {SkyringError} not_ready: one of the two
-   * does not know the other's lineage yet; bad_message: the peer breaks the protocol
+   * does not know the other's lineage yet, or a copy of everything is under way, or the catalog
+   * was emptied meanwhile; bad_message: the peer breaks the protocol
    */
   async run(peer: NodeId, signal: AbortSignal | undefined): Promise<number> {
     const { catalog } = this.#options;
-    let claims: RangeClaim[] = [openingClaim(catalog)];
+    if (this.#isCopying) throw notNow("everything is being copied");
+    const opening = openingClaim(catalog);
+    const first = await this.#compare(peer, [opening], signal);
+    const isFuller = entriesToldOf(first.answers) > opening.fingerprint.count;
+    const mayResume = this.#brokenOff?.era === catalog.era && isFuller;
     let taken = 0;
-    let copies = 0;
-    if (this.#copied?.era === catalog.era) {
+    let claims: readonly RangeClaim[];
+    if (mayResume || first.step.copy && this.#copied.get(peer) !== catalog.era) {
       taken += await this.#copy(peer, signal);
       claims = claimsAfterCopy(catalog);
+    } else if (first.step.copy) claims = claimsAfterCopy(catalog);
+    else {
+      taken += await this.#take(peer, first.step, signal);
+      claims = first.step.compare;
     }
     while (claims.length > 0) {
-      const request: CatalogRequest = { kind: "compare", claims: claims.slice(0, claimsMax) };
-      const reply = await this.#ask(peer, { request, expect: "answers", signal });
-      const next = followAnswers(catalog, reply.answers);
-      claims = [...claims.slice(claimsMax), ...next.compare];
-      taken += await this.fetch(peer, next.fetch, signal);
-      this.#offer(peer, next.offer);
-      if (!next.copy || ++copies > 1) continue;
-      taken += await this.#copy(peer, signal);
-      claims = claimsAfterCopy(catalog);
+      const { step } = await this.#compare(peer, claims.slice(0, claimsMax), signal);
+      if (step.copy) throw strangeAnswer(peer, { asked: "compare", answered: "copy of a part" });
+      taken += await this.#take(peer, step, signal);
+      claims = [...claims.slice(claimsMax), ...step.compare];
     }
+    return taken;
+  }
+
+  async #compare(peer: NodeId, claims: readonly RangeClaim[], signal: AbortSignal | undefined) {
+    const request: CatalogRequest = { kind: "compare", claims };
+    const { answers } = await this.#ask(peer, { request, expect: "answers", signal });
+    return { answers, step: followAnswers(this.#options.catalog, answers) };
+  }
+
+  /** Fetches what we lack, and tells what the peer lacks. */
+  async #take(peer: NodeId, step: ComparisonStep, signal: AbortSignal | undefined) {
+    const taken = await this.fetch(peer, step.fetch, signal);
+    this.#offer(peer, step.offer);
     return taken;
   }
 
@@ -93,34 +115,68 @@ export class CatalogComparison {
     return taken;
   }
 
-  /** Copies all that a peer has, asking for each page while the two before it are written. */
+  /** Copies all that a peer has, or what is behind the page at which a copy broke off. */
   async #copy(peer: NodeId, signal: AbortSignal | undefined): Promise<number> {
+    if (this.#isCopying) throw notNow("everything is being copied");
+    const { era } = this.#options.catalog;
+    const from = this.#brokenOff?.era === era ? this.#brokenOff.after : null;
+    this.#isCopying = true;
+    this.#brokenOff = undefined;
+    let written = from;
+    try {
+      const onWritten = (last: RecordKey) => written = last;
+      const taken = await this.#copyPages(peer, { from, signal, onWritten });
+      this.#copied.set(peer, era);
+      return taken;
+    } catch (error) {
+      if (written !== null) this.#brokenOff = { after: written, era };
+      throw error;
+    } finally {
+      this.#isCopying = false;
+    }
+  }
+
+  /** Asks for each page while the two before it are written; all are when it ends. */
+  async #copyPages(peer: NodeId, options: {
+    readonly from: RecordKey | null;
+    readonly signal: AbortSignal | undefined;
+    readonly onWritten: (last: RecordKey) => void;
+  }): Promise<number> {
     const { catalog } = this.#options;
     const { era } = catalog;
-    let after = this.#copied?.era === era ? this.#copied.after : null;
+    const { signal, onWritten } = options;
+    let after = options.from;
     let taken = 0;
     let more = true;
     let [older, newer] = [Promise.resolve(), Promise.resolve()];
-    while (more) {
-      const request: CatalogRequest = { kind: "copy", after };
-      const page = await this.#ask(peer, { request, expect: "page", signal });
-      await older;
-      [older, newer] = [newer, this.#takePage(page.entries, era)];
-      taken += page.entries.length;
-      after = page.entries.at(-1)?.key ?? after;
-      more = page.more && page.entries.length > 0;
+    try {
+      while (more) {
+        const request: CatalogRequest = { kind: "copy", after };
+        const { entries, more: isMore } = await this.#ask(peer, {
+          request,
+          expect: "page",
+          signal,
+        });
+        await older;
+        if (catalog.era !== era) throw notNow("it was emptied meanwhile");
+        const last = entries.at(-1)?.key;
+        if (last === undefined) break;
+        [older, newer] = [newer, this.#write(entries, { era, onWritten: () => onWritten(last) })];
+        taken += entries.length;
+        after = last;
+        more = isMore;
+      }
+    } finally {
+      await Promise.all([older, newer]);
     }
-    await Promise.all([older, newer]);
-    this.#copied = undefined;
     return taken;
   }
 
-  /** Writes a page of a copy, which goes on behind it should it break off later. */
-  #takePage(entries: readonly CatalogEntry[], era: number): Promise<void> {
-    const last = entries.at(-1);
-    const written = this.#options.catalog.merge(entries, era).then(() => {
-      if (last !== undefined) this.#copied = { after: last.key, era };
-    });
+  #write(
+    entries: readonly CatalogEntry[],
+    { era, onWritten }: { readonly era: number; readonly onWritten: () => void },
+  ): Promise<void> {
+    const written = this.#options.catalog.merge(entries, era).then(onWritten);
     written.catch(() => undefined); // awaited two pages later: it must not count as unheard before
     return written;
   }
@@ -157,13 +213,32 @@ export class CatalogComparison {
     // Only who sees another lineage than the one that was asked under may refuse.
     if (reply?.kind === "refused" && reply.lineage !== lineage) throw notReady(peer, reply.lineage);
     if (reply?.kind !== expect) {
-      throw new SkyringError("bad_message", `Cannot compare catalogs: ${peer} answered otherwise`, {
-        data: { peer, asked: request.kind, answered: reply?.kind ?? "garbage" },
-        retriable: true,
-      });
+      throw strangeAnswer(peer, { asked: request.kind, answered: reply?.kind ?? "garbage" });
     }
     return reply as Extract<CatalogReply, { kind: Kind }>;
   }
+}
+
+/** Entries of the answerer, as far as its answers to the opening claim tell. */
+function entriesToldOf(answers: readonly RangeAnswer[]): number {
+  const [answer] = answers;
+  if (answer?.kind === "copy") return answer.count;
+  if (answer?.kind !== "split") return 0;
+  return answer.children.reduce((sum, { count }) => sum + count, 0);
+}
+
+function strangeAnswer(
+  peer: NodeId,
+  data: { readonly asked: string; readonly answered: string },
+): SkyringError {
+  return new SkyringError("bad_message", `Cannot compare catalogs: ${peer} answered otherwise`, {
+    data: { peer, ...data },
+    retriable: true,
+  });
+}
+
+function notNow(why: string): SkyringError {
+  return new SkyringError("not_ready", `Cannot compare catalogs: ${why}`, { retriable: true });
 }
 
 function notReady(peer: NodeId, lineage: Lineage | null): SkyringError {

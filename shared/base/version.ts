@@ -4,4 +4,4 @@
 /** Version of the program, for people. */
 export const version = "0.1.0";
 /** Grows by one with every change that nodes of the version before do not understand. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;

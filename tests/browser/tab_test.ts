@@ -324,7 +324,12 @@ async function outlives(browser: Browser, pool: NodePool, digest: string): Promi
     );
     await page.goto(`${fresh.url}/ui/file?name=${encodeURIComponent(keptName)}`);
     await page.getByRole("link", { name: "Keep in this tab" }).click();
-    await seen(page, "#tab-files", new RegExp(`${keptName}.*(?<!\\d)(\\d+) of \\1(?!\\d)`, "s"), 60_000);
+    await seen(
+      page,
+      "#tab-files",
+      new RegExp(`${keptName}.*(?<!\\d)(\\d+) of \\1(?!\\d)`, "s"),
+      60_000,
+    );
     for (const node of pool.nodes) if (node !== fresh) await node.kill();
     const answer = await fetch(`${fresh.url}/api/files/${path}`, {
       signal: AbortSignal.timeout(60_000),

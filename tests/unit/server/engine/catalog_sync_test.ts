@@ -7,7 +7,7 @@ import {
   decodeCatalogRequest,
   encodeCatalogReply,
 } from "../../../../shared/wire/catalog_message.ts";
-import { entry, inStep, lineage, openNode, until, Wire } from "./catalog_nodes.ts";
+import { entry, inStep, lineage, openNode, type TestNode, until, Wire } from "./catalog_nodes.ts";
 
 Deno.test("Catalog merge() keeps the latest version whatever the order, and counts the living", async () => {
   const node = await openNode("a", { wire: new Wire(), peers: [], start: false });
@@ -180,37 +180,109 @@ Deno.test("a lone node's copies never grow stale", async () => {
   }
 });
 
-Deno.test("a copy of everything that breaks off goes on where it was, from another node", async () => {
+/** Nodes a (asks, holds nothing), b and c, which hold the same 5,000 entries, and c one more. */
+async function withFullPeers(
+  use: (of: { a: TestNode; b: TestNode; c: TestNode; wire: Wire }) => Promise<void>,
+): Promise<void> {
   const wire = new Wire();
-  const b = await openNode("b", { wire, peers: [] });
-  const c = await openNode("c", { wire, peers: [] });
-  const failures: unknown[] = [];
-  const onFailed = (error: unknown) => failures.push(error);
-  const a = await openNode("a", { wire, peers: [], start: false, onFailed });
+  const [b, c, a] = [
+    await openNode("b", { wire, peers: [] }),
+    await openNode("c", { wire, peers: [] }),
+    await openNode("a", { wire, peers: [], start: false }),
+  ];
   try {
-    const entries = Array.from({ length: 5_000 }, (_, at) => entry(`f${at}`, 1));
-    for (let at = 0; at < entries.length; at += 500) {
-      for (const { catalog } of [b, c]) await catalog.merge(entries.slice(at, at + 500));
+    for (let at = 0; at < 5_000; at += 500) {
+      const some = Array.from({ length: 500 }, (_, index) => entry(`f${at + index}`, 1));
+      for (const { catalog } of [b, c]) await catalog.merge(some);
     }
     await c.catalog.merge([entry("later", 1)]);
-    const pages = { b: 0, c: 0 };
-    for (const [name, most] of [["b", 4], ["c", Infinity]] as const) {
-      const answer = wire.handlers.get(asNodeId(name));
-      wire.handlers.set(asNodeId(name), (from, bytes) => {
-        if (decodeCatalogRequest(bytes)?.request.kind === "copy" && ++pages[name] > most) {
-          throw new SkyringError("timeout", "it died", { retriable: true });
-        }
-        return answer?.(from, bytes) ?? Promise.resolve(undefined);
-      });
-    }
-    await assert.rejects(a.sync.compareWith(asNodeId("b"), undefined), { code: "timeout" });
-    await a.catalog.settled();
-    assert.equal(a.catalog.count("file"), 2_000);
-    await a.sync.compareWith(asNodeId("c"), undefined);
-    assert.ok(inStep(a, c)());
-    assert.equal(pages.c, 7, "3,001 entries and no more");
+    await use({ a, b, c, wire });
   } finally {
     await Promise.all([a.stop(), b.stop(), c.stop()]);
+  }
+}
+
+/** Does something before a node answers its `nth` request for a page; counts them. */
+function beforePage(wire: Wire, name: string, nth: number, act: () => unknown): { pages: number } {
+  const seen = { pages: 0 };
+  const answer = wire.handlers.get(asNodeId(name));
+  wire.handlers.set(asNodeId(name), async (from, bytes) => {
+    const isPage = decodeCatalogRequest(bytes)?.request.kind === "copy";
+    if (isPage && ++seen.pages === nth) await act();
+    return await answer?.(from, bytes);
+  });
+  return seen;
+}
+
+function die(): never {
+  throw new SkyringError("timeout", "it died", { retriable: true });
+}
+
+Deno.test("a copy of everything that breaks off goes on where it was, from another node", async () => {
+  await withFullPeers(async ({ a, c, wire }) => {
+    beforePage(wire, "b", 5, die);
+    const asked = beforePage(wire, "c", Infinity, die);
+    await assert.rejects(a.sync.compareWith(asNodeId("b"), undefined), { code: "timeout" });
+    assert.equal(a.catalog.count("file"), 2_000);
+    // One that holds less than we do is no place to go on; what it has is taken nevertheless.
+    const poor = await openNode("d", { wire, peers: [] });
+    await poor.catalog.merge([entry("of d", 1)]);
+    await a.sync.compareWith(asNodeId("d"), undefined);
+    await poor.stop();
+    await a.sync.compareWith(asNodeId("c"), undefined);
+    assert.equal(a.catalog.count("file"), c.catalog.count("file") + 1);
+    assert.equal(asked.pages, 7, "3,001 entries and no more");
+    const again = await a.sync.compareWith(asNodeId("b"), undefined);
+    assert.equal(again, 0, "nothing is copied twice");
+  });
+});
+
+Deno.test("a copy ends when the catalog is emptied, and none goes on behind its last page", async () => {
+  await withFullPeers(async ({ a, wire }) => {
+    const first = beforePage(wire, "b", 4, () => a.catalog.clear());
+    const emptied = { code: "not_ready" };
+    await assert.rejects(a.sync.compareWith(asNodeId("b"), undefined), emptied);
+    assert.deepEqual([first.pages, a.catalog.count("file")], [4, 0]);
+    const second = beforePage(wire, "c", Infinity, die);
+    assert.equal(await a.sync.compareWith(asNodeId("c"), undefined), 5_001);
+    assert.equal(second.pages, 11, "from the first key on");
+  });
+});
+
+Deno.test("while everything is copied nobody else compares, and nothing is copied twice", async () => {
+  await withFullPeers(async ({ a, b, c, wire }) => {
+    const during = Promise.withResolvers<unknown>();
+    const meanwhile = () =>
+      a.sync.compareWith(asNodeId("c"), undefined).then(during.reject, during.resolve);
+    beforePage(wire, "b", 3, meanwhile);
+    assert.equal(await a.sync.compareWith(asNodeId("b"), undefined), 5_000);
+    assert.equal((await during.promise as SkyringError).code, "not_ready");
+    assert.ok(inStep(a, b)());
+    const asked = beforePage(wire, "c", Infinity, die);
+    assert.equal(await a.sync.compareWith(asNodeId("c"), undefined), 1);
+    assert.deepEqual([asked.pages, inStep(a, c)()], [0, true]);
+  });
+});
+
+Deno.test("who keeps next to nothing of a copy does not copy everything again and again", async () => {
+  const wire = new Wire();
+  const now = Date.now();
+  const old = await openNode("b", { wire, peers: [], now: () => now - 40 * 86_400_000 });
+  const a = await openNode("a", { wire, peers: [], start: false, now: () => now });
+  try {
+    // Tombstones that are past their age for the one and not for the other.
+    const gone = Array.from({ length: 1_000 }, (_, at) => {
+      const { key, value } = entry(`f${at}`, 1, true);
+      return { key, value: { ...value, stamp: [now - 35 * 86_400_000, 0] as const } };
+    });
+    for (let at = 0; at < 1_000; at += 500) await old.catalog.merge(gone.slice(at, at + 500));
+    const asked = beforePage(wire, "b", Infinity, die);
+    await a.sync.compareWith(asNodeId("b"), undefined);
+    const once = asked.pages;
+    await a.sync.compareWith(asNodeId("b"), undefined);
+    assert.deepEqual([once, asked.pages], [3, 3]);
+  } finally {
+    await Promise.all([a.stop(), old.stop()]);
   }
 });
 
