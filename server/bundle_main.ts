@@ -5,27 +5,28 @@
 
 import { createHash } from "node:crypto";
 import { brotliCompressSync } from "node:zlib";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../shared/base/errors.ts";
-import { bundleFolder, bundleNames } from "./http/tab_bundle.ts";
+import { toString } from "uint8arrays/to-string";
+import { type BundleFile, bundleNames, bundlePath, readBundleFile } from "./http/tab_bundle.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const sourceFolders = ["shared", "web"];
-const stampName = "stamp";
 
 try {
   const stamp = stampOf();
-  if (stamp !== await readStamp()) await make(stamp);
+  if (stamp !== readBundleFile()?.stamp) await make(stamp);
 } catch (error) {
   console.error(`Cannot make the tab's scripts: ${messageOf(error)}`);
   console.error("The node runs without the page that seeds from a browser.");
 }
 
-/** Bundles into a folder beside, then moves each file: who reads meanwhile gets old or new. */
+/** Bundles beside, then puts one file in the old one's place: who reads gets all old or all new. */
 async function make(stamp: string): Promise<void> {
-  await Deno.mkdir(bundleFolder, { recursive: true });
-  const fresh = await Deno.makeTempDir({ dir: bundleFolder, prefix: "new-" });
+  const folder = dirname(bundlePath);
+  await Deno.mkdir(folder, { recursive: true });
+  const fresh = await Deno.makeTempDir({ dir: folder, prefix: "new-" });
   try {
     const { code, stderr } = await new Deno.Command("deno", {
       args: [
@@ -38,14 +39,14 @@ async function make(stamp: string): Promise<void> {
       stderr: "piped",
     }).output();
     if (code !== 0) throw new Error(new TextDecoder().decode(stderr).trim());
-    for (const name of bundleNames) {
-      const packed = brotliCompressSync(await Deno.readFile(join(fresh, name)));
-      await Deno.writeFile(join(fresh, `${name}.br`), packed);
-      for (const file of [name, `${name}.br`]) {
-        await Deno.rename(join(fresh, file), join(bundleFolder, file));
-      }
-    }
-    await Deno.writeTextFile(join(bundleFolder, stampName), stamp);
+    const scripts = bundleNames.map((name) => {
+      const packed = brotliCompressSync(Deno.readFileSync(join(fresh, name)));
+      return [name, toString(packed, "base64")] as const;
+    });
+    const made: BundleFile = { stamp, scripts: Object.fromEntries(scripts) };
+    const written = join(fresh, "bundle.json");
+    await Deno.writeTextFile(written, JSON.stringify(made));
+    await Deno.rename(written, bundlePath);
   } finally {
     await Deno.remove(fresh, { recursive: true });
   }
@@ -68,15 +69,6 @@ function stampOf(): string {
     }
   };
   for (const folder of sourceFolders) walk(folder);
-  for (const path of ["deno.json", "deno.lock"]) note(path);
+  for (const path of ["deno.json", "deno.lock", "server/bundle_main.ts"]) note(path);
   return hash.digest("hex");
-}
-
-async function readStamp(): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(join(bundleFolder, stampName));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }

@@ -7,6 +7,7 @@ const pieceBytes = 256 * 1_024;
 /** As the tab: 8 MiB in one transaction, 16 reads at once. */
 const batchValues = 32;
 const readsAtOnce = 16;
+const measureMsMax = 120_000;
 
 /** Bytes a second of the browser's own socket and database. */
 export interface RawRates {
@@ -43,7 +44,10 @@ async function ratesIn(page: UnwatchedPage, bytes: number): Promise<RawRates> {
   });
   try {
     await page.goto(`http://127.0.0.1:${server.addr.port}/`);
-    return await measured.promise;
+    const tooLate = setTimeout(() => {
+      measured.reject(new Error("Cannot measure the browser: its page does not answer"));
+    }, measureMsMax);
+    return await measured.promise.finally(() => clearTimeout(tooLate));
   } finally {
     await server.shutdown();
   }

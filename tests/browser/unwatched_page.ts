@@ -61,11 +61,13 @@ export class UnwatchedPage {
   /** Resolves with the next request whose address matches; others pass. */
   async hold(urlPattern: string): Promise<{ readonly next: Promise<HeldRequest> }> {
     const held = Promise.withResolvers<HeldRequest>();
-    this.#onHeld = ({ requestId, request }) =>
-      held.resolve({
-        url: (request as { url: string }).url,
-        release: async () => void await this.#send("Fetch.continueRequest", { requestId }),
-      });
+    let isHeld = false;
+    this.#onHeld = ({ requestId, request }) => {
+      const release = async () => void await this.#send("Fetch.continueRequest", { requestId });
+      if (isHeld) return void release();
+      isHeld = true;
+      held.resolve({ url: (request as { url: string }).url, release });
+    };
     await this.#send("Fetch.enable", { patterns: [{ urlPattern }] });
     return { next: held.promise };
   }
@@ -109,11 +111,23 @@ export async function withUnwatchedPage(use: (page: UnwatchedPage) => Promise<vo
     await opened.promise;
     await use(new UnwatchedPage(socket)).finally(() => socket.close());
   } finally {
-    browser.kill("SIGTERM"); // in order: its children still write to the profile
-    const late = setTimeout(() => browser.kill("SIGKILL"), stopMsMax);
-    await browser.status.finally(() => clearTimeout(late));
+    await stopBrowser(browser);
     await removeWhenQuiet(profile);
   }
+}
+
+/** In order first: its children still write to the profile. */
+async function stopBrowser(browser: Deno.ChildProcess): Promise<void> {
+  const signal = (name: Deno.Signal) => {
+    try {
+      browser.kill(name);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has ended by itself
+    }
+  };
+  signal("SIGTERM");
+  const late = setTimeout(() => signal("SIGKILL"), stopMsMax);
+  await browser.status.finally(() => clearTimeout(late));
 }
 
 /** Removes a profile; the browser's last children may write to it for a moment after its end. */

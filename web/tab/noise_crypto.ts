@@ -4,11 +4,26 @@
 import { type ICryptoInterface, pureJsCrypto } from "@libp2p/noise";
 import type { Cipher } from "./cipher.ts";
 
-/** Crypto for noise(). `load` makes the faster cipher; records change over when it is there. */
-export function createNoiseCrypto(load: () => Promise<Cipher>): ICryptoInterface {
+/** Crypto for noise(), and what makes it faster. */
+export interface NoiseCrypto {
+  readonly crypto: ICryptoInterface;
+  /** Loads the faster cipher, once; records change over when it is there. */
+  quicken(): void;
+}
+
+/** Crypto without the faster cipher, which `load` makes. */
+export function createNoiseCrypto(load: () => Promise<Cipher>): NoiseCrypto {
   let cipher: Cipher | undefined;
-  load().then((loaded) => cipher = loaded, () => undefined); // slower, and as good
-  return {
+  let isLoading = false;
+  const quicken = () => {
+    if (isLoading) return;
+    isLoading = true;
+    const failed = () => {
+      isLoading = false; // slower, and as good; the next connection tries again
+    };
+    load().then((loaded) => cipher = loaded, failed);
+  };
+  const crypto: ICryptoInterface = {
     ...pureJsCrypto,
     chaCha20Poly1305Encrypt: (plaintext, nonce, additional, key) =>
       cipher?.encrypt(plaintext, { key, nonce, additional }) ??
@@ -17,4 +32,5 @@ export function createNoiseCrypto(load: () => Promise<Cipher>): ICryptoInterface
       cipher?.decrypt(ciphertext, { key, nonce, additional }) ??
         pureJsCrypto.chaCha20Poly1305Decrypt(ciphertext, nonce, additional, key, place),
   };
+  return { crypto, quicken };
 }

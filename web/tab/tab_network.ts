@@ -5,7 +5,7 @@
 // Invariant: only a connection that this side dialled and that was admitted has a NodeLink, and
 // only on such a connection are streams served.
 
-import { noise } from "@libp2p/noise";
+import { type ICryptoInterface, noise } from "@libp2p/noise";
 import { identify } from "@libp2p/identify";
 import type { Connection, PrivateKey, Stream } from "@libp2p/interface";
 import { ping } from "@libp2p/ping";
@@ -61,7 +61,8 @@ export interface TabNetwork {
 
 /** Starts libp2p; it dials nothing by itself. */
 export async function startTabNetwork(options: TabNetworkOptions): Promise<TabNetwork> {
-  const node = await createNode(options);
+  const { crypto, quicken } = createNoiseCrypto(options.loadCipher);
+  const node = await createNode(options.privateKey, crypto);
   const links = new Map<Connection, NodeLink>();
   const protocol = channelProtocol(options.group, "block");
   await node.handle(protocol, (stream, connection) => {
@@ -88,6 +89,7 @@ export async function startTabNetwork(options: TabNetworkOptions): Promise<TabNe
         if (refusal !== undefined) throw new Error(refusal);
         const link = new NodeLink({ ...options, connection, protocol }, options.now());
         links.set(connection, link);
+        quicken(); // not before: admission needs the line, and little of the cipher
         options.onChange();
         return { ok: true, link, closed: closeOf(connection) };
       } catch (error) {
@@ -140,15 +142,13 @@ async function showTicket(connection: Connection, options: {
   return outcome.ok ? undefined : outcome.reason;
 }
 
-async function createNode(
-  { privateKey, loadCipher }: Pick<TabNetworkOptions, "privateKey" | "loadCipher">,
-): Promise<Libp2p> {
+async function createNode(privateKey: PrivateKey, crypto: ICryptoInterface): Promise<Libp2p> {
   return await createLibp2p({
     start: false,
     privateKey,
     addresses: { listen: [] },
     transports: [browserSockets()],
-    connectionEncrypters: [noise({ crypto: createNoiseCrypto(loadCipher) })],
+    connectionEncrypters: [noise({ crypto })],
     streamMuxers: [yamux({
       maxInboundStreams: streamsMax,
       maxOutboundStreams: streamsMax,

@@ -20,6 +20,7 @@ const id = [...crypto.getRandomValues(new Uint8Array(8))].join("-");
 const others = new Map<string, number>();
 let tab: Tab | undefined;
 let cipher: Promise<Cipher> | undefined;
+let cipherFailures = 0;
 let room: BroadcastChannel | undefined;
 let lateState: ReturnType<typeof setTimeout> | undefined;
 /** Orders that came before it was known who runs the peer. */
@@ -103,17 +104,20 @@ async function lead(served: Served, { values, blocks, lost }: {
   await running.stop();
 }
 
-/** One for all networks of this worker; after a failure it is tried again with the next. */
+/** One for all networks of this worker; after a failure it may be asked for again. */
 function loadCipher(address: string): Promise<Cipher> {
   cipher ??= makeCipher(address).catch((error) => {
     cipher = undefined;
+    cipherFailures += 1;
     throw error;
   });
   return cipher;
 }
 
 async function makeCipher(address: string): Promise<Cipher> {
-  const script: typeof import("./cipher.ts") = await import(address);
+  // Browsers remember a script that did not come, and say so again for the same address.
+  const retry = cipherFailures === 0 ? "" : `&retry=${cipherFailures}`;
+  const script: typeof import("./cipher.ts") = await import(`${address}${retry}`);
   return await script.createCipher();
 }
 

@@ -1,4 +1,4 @@
-// The page of a tab and its two scripts: policies, where a worker may dial, and what they weigh.
+// The page of a tab and its scripts: policies, where a worker may dial, and what they weigh.
 
 import assert from "node:assert/strict";
 import { brotliDecompressSync } from "node:zlib";
