@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { protocolVersion } from "../../shared/base/version.ts";
 import { rawSocket } from "../http/socket.ts";
 import { get, put, store } from "./content.ts";
 import { checkout, type NodeChild } from "./node_child.ts";
@@ -161,13 +162,14 @@ async function otherVersion(pool: NodePool): Promise<void> {
   const later = pool.add({ name: "later", flags, entry: "tests/e2e/other_version_node.ts" });
   await later.start();
   pool.nodes.splice(pool.nodes.indexOf(later), 1);
+  const next = protocolVersion + 1;
   try {
     await until(
       "both versions on both sides",
       () =>
-        /speaks protocol 1 \(version [\w.-]+\), this node 2 \(version 2\.0\.0-test\)/
+        new RegExp(`speaks protocol ${protocolVersion} .*, this node ${next} .*2\\.0\\.0-test`)
           .test(later.output()) &&
-        /speaks protocol 2 \(version 2\.0\.0-test\), this node 1 \(version [\w.-]+\)/
+        new RegExp(`speaks protocol ${next} .*2\\.0\\.0-test.*, this node ${protocolVersion} `)
           .test(pool.nodes.map((node) => node.output()).join("")),
     );
     const { items } = await pool.node(0).json("/api/nodes");
