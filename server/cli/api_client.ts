@@ -22,6 +22,11 @@ export interface ApiClient {
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
   /** The same, parsed. @throws {CliFailure} */
   callJson(method: string, path: string, options?: CallOptions): Promise<Record<string, unknown>>;
+  /** GETs a JSON object with its headers. @throws {CliFailure} */
+  readJson(path: string): Promise<{
+    readonly value: Record<string, unknown>;
+    readonly headers: Headers;
+  }>;
   /** PUTs a stream. @throws {CliFailure} */
   upload(path: string, body: UploadBody): Promise<Record<string, unknown>>;
   close(): void;
@@ -59,6 +64,10 @@ export function createApiClient(options: ClientOptions): ApiClient {
     callJson: async (method, path, callOptions) => {
       const text = await (await call(method, path, callOptions)).text();
       return parseJson(text, options.base);
+    },
+    readJson: async (path) => {
+      const answer = await call("GET", path);
+      return { value: parseJson(await answer.text(), options.base), headers: answer.headers };
     },
     upload: (path, body) => sendUpload({ ...options, agent, secure }, path, body),
     close: () => agent.destroy(),

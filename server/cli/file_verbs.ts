@@ -6,50 +6,70 @@ import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
 import { type Command, eachAtOnce } from "./command.ts";
 import {
   checkedName,
+  type Doubts,
   filePath,
   filesBelow,
   listFiles,
+  orFolder,
   parseRemoteFile,
   type RemoteFile,
   statFile,
 } from "./remote_file.ts";
-import { printable, tableLines } from "./terminal.ts";
+import { printable, tableLines, type Terminal } from "./terminal.ts";
 
 /** Runs `ls [--words WORDS] [PREFIX]`. @throws {CliFailure} */
 export async function ls(command: Command): Promise<ExitCode> {
   const { args, client, terminal } = command;
   const files: RemoteFile[] = [];
   const prefix = (args.operands[0] ?? "").normalize("NFC");
-  for await (const file of listFiles(client, prefix, args.values["words"])) {
-    files.push(file);
-  }
+  const doubts = { incomplete: false, copiesUnknown: false };
+  const { words } = args.values;
+  const options = words === undefined ? { doubts } : { words, doubts };
+  for await (const file of listFiles(client, prefix, options)) files.push(file);
   const rows = files.map((file) => [
     formatSize(file.size),
-    `${file.replicas.least}/${file.replicas.wanted}`,
+    `${doubts.copiesUnknown ? "?" : file.replicas.least}/${file.replicas.wanted}`,
     dateOf(file),
     printable(file.name),
   ]);
   for (const line of tableLines(rows)) terminal.say(line);
   terminal.give({ items: files, next: null });
+  if (files.length === 0 && prefix !== "") remark(terminal, `no name begins with ${prefix}`);
+  tellDoubts(terminal, doubts);
   return exitCodes.done;
+}
+
+/** A node that has just started says less than it will: nobody should take that for a loss. */
+function tellDoubts(terminal: Terminal, { incomplete, copiesUnknown }: Doubts): void {
+  if (incomplete) remark(terminal, "this node has not heard all names yet: some may be missing");
+  if (copiesUnknown) {
+    remark(terminal, "this node has not heard from all others yet: copies are not known");
+  }
+}
+
+function remark(terminal: Terminal, text: string): void {
+  if (!terminal.quiet) terminal.complain(`skyring: ${printable(text)}\n`);
 }
 
 /** Runs `stat NAME`. @throws {CliFailure} */
 export async function stat(command: Command): Promise<ExitCode> {
   const { args, client, terminal } = command;
-  const file = await statFile(client, args.operands[0] ?? "");
+  const doubts = { incomplete: false, copiesUnknown: false };
+  const file = await statFile(client, args.operands[0] ?? "", doubts);
   const { least, wanted, zones } = file.replicas;
+  const copies = `${least} of ${wanted}, over ${formatCount(zones, "zone")}`;
   const rows = [
     ["name", printable(file.name)],
     ["cid", file.cid],
     ["size", sizeInFull(file.size)],
     ["blocks", String(file.blocks)],
-    ["copies", `${least} of ${wanted}, over ${formatCount(zones, "zone")}`],
+    ["copies", doubts.copiesUnknown ? `not known yet, of ${wanted}` : copies],
     ["modified", dateOf(file)],
     ["writer", printable(file.writer)],
   ];
   for (const line of tableLines(rows)) terminal.say(line);
   terminal.give(file);
+  tellDoubts(terminal, doubts);
   return exitCodes.done;
 }
 
@@ -69,7 +89,9 @@ export async function rm(command: Command): Promise<ExitCode> {
   }
   const removed: string[] = [];
   await eachAtOnce(names, async (name) => {
-    const response = await client.call("DELETE", filePath(name));
+    const response = await client.call("DELETE", filePath(name)).catch(async (error) => {
+      throw await orFolder(client, { name, error });
+    });
     await response.body?.cancel();
     removed.push(name);
     if (!terminal.quiet) terminal.say(`removed ${printable(name)}`);
@@ -91,6 +113,8 @@ export async function mv(command: Command): Promise<ExitCode> {
   const moved = parseRemoteFile(
     await client.callJson("PUT", `${filePath(to)}?${query}`, {
       headers: args.switches.has("force") ? {} : { "if-none-match": "*" },
+    }).catch((error) => {
+      throw isRefused(error) ? taken(to, error) : error;
     }),
   );
   try {
@@ -99,9 +123,7 @@ export async function mv(command: Command): Promise<ExitCode> {
     });
     await response.body?.cancel();
   } catch (error) {
-    if (!(error instanceof CliFailure) || error.problem?.["code"] !== "precondition_failed") {
-      throw error;
-    }
+    if (!isRefused(error)) throw error;
     throw new CliFailure(
       exitCodes.failed,
       `Cannot remove ${from}: it changed meanwhile; ${to} holds what it was`,
@@ -111,6 +133,16 @@ export async function mv(command: Command): Promise<ExitCode> {
   if (!terminal.quiet) terminal.say(`moved ${printable(from)} to ${printable(to)}`);
   terminal.give(moved);
   return exitCodes.done;
+}
+
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof CliFailure)) return false;
+  return ["exists", "precondition_failed"].includes(String(error.problem?.["code"]));
+}
+
+function taken(name: string, cause: unknown): CliFailure {
+  const message = `Cannot move onto ${name}: there is such a file; --force replaces it`;
+  return new CliFailure(exitCodes.failed, message, { cause });
 }
 
 function dateOf(file: RemoteFile): string {

@@ -55,6 +55,11 @@ export async function copies({ args, client, terminal }: Command): Promise<ExitC
   const { least } = file.replicas;
   if (!terminal.quiet) {
     terminal.say(`${printable(text)}: ${file.replicas.wanted} copies wanted, ${least} now`);
+    const { items } = await client.callJson("GET", `/api/nodes?limit=${replicasMax}`);
+    const nodes = Array.isArray(items) ? items.length : replicasMax;
+    if (nodes < wanted.output) {
+      terminal.complain(`skyring: the pool has ${nodes} nodes: no more copies until others join\n`);
+    }
   }
   terminal.give(file);
   return exitCodes.done;

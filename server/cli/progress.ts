@@ -103,23 +103,37 @@ function createMeter(now: () => number) {
   };
 }
 
-/** One line: label, bar or not, bytes, rate, time left; cut to the width. @throws never */
+/**
+ * One line: label, bar or not, bytes, rate, time left. Where it does not fit, the bar goes first,
+ * then the percentage, then the rate: what is left to wait stays longest. @throws never
+ */
 export function progressLine(
   state: Reading & { readonly label: string; readonly total: number | undefined },
   terminal: { readonly errorIsTerminal: boolean; readonly columns: number },
 ): string {
   const { done, total, bytesPerSecond, label } = state;
   const rate = formatRate(bytesPerSecond);
-  const line = total === undefined ? `${label}  ${formatSize(done)}  ${rate}` : [
+  const width = Math.max(10, terminal.columns - 1);
+  if (total === undefined) return cut(`${label}  ${formatSize(done)}  ${rate}`, terminal, width);
+  const parts = [
     label,
     ...(terminal.errorIsTerminal ? [bar(done, total)] : []),
     `${percent(done, total)} %`,
     `${formatSize(done)} of ${formatSize(total)}`,
     rate,
     formatTimeLeft(total - done, bytesPerSecond),
-  ].join("  ");
-  return terminal.errorIsTerminal ? line.slice(0, Math.max(10, terminal.columns - 1)) : line;
+  ];
+  const shown = [parts, without(parts, 1), without(parts, 1, 2), without(parts, 1, 2, 4)]
+    .map((some) => some.join("  "));
+  const line = shown.find((text) => text.length <= width) ?? shown.at(-1) ?? label;
+  return terminal.errorIsTerminal ? cut(line, terminal, width) : parts.join("  ");
 }
+
+const without = (parts: readonly string[], ...places: readonly number[]) =>
+  parts.filter((_, place) => !places.includes(place));
+
+const cut = (line: string, terminal: { readonly errorIsTerminal: boolean }, width: number) =>
+  terminal.errorIsTerminal ? line.slice(0, width) : line;
 
 /** Whole percents, 100 only when all is done. */
 function percent(done: number, total: number): number {

@@ -3,6 +3,7 @@
 
 import { basename, resolve } from "node:path";
 import { messageOf } from "../../shared/base/errors.ts";
+import { checkName } from "../../shared/base/name.ts";
 import { formatSize } from "../../shared/base/units.ts";
 import { waitFor } from "../../web/wait.ts";
 import { CliFailure, type ExitCode, exitCodes } from "./cli_failure.ts";
@@ -25,6 +26,8 @@ const waitsFor: ReadonlySet<string> = new Set([
 /** A pool that has just started, or lost a node, is ready within seconds. */
 const waitMsMax = 60_000;
 const retryMs = 1_000;
+/** Links and special files that are named, of all that were skipped. */
+const skippedShown = 3;
 /** Files of a folder that may fail, each named, before the rest is left. */
 const failuresMax = 20;
 
@@ -62,15 +65,21 @@ export async function push(command: Command): Promise<ExitCode> {
     });
   } finally {
     progress.end();
-    if (skipped > 0 && !terminal.quiet) {
-      terminal.complain(`skipped ${skipped} links or special files\n`);
+    if (skipped.length > 0 && !terminal.quiet) {
+      const some = skipped.slice(0, skippedShown).map(printable).join(", ");
+      const more = skipped.length > skippedShown
+        ? ` and ${skipped.length - skippedShown} more`
+        : "";
+      terminal.complain(`skipped links and special files: ${some}${more}\n`);
     }
   }
   if (sources.length > 1 && !terminal.quiet) {
     terminal.say(`pushed ${pushed.length} files, ${formatSize(total ?? 0)}`);
   }
   terminal.give(
-    args.switches.has("recursive") || sources.length > 1 ? { items: pushed, skipped } : pushed[0],
+    args.switches.has("recursive") || sources.length > 1
+      ? { items: pushed, skipped: skipped.length }
+      : pushed[0],
   );
   if (failed.length === 0) return exitCodes.done;
   for (const { name, error } of failed) {
@@ -180,7 +189,7 @@ async function* readStdin(): AsyncGenerator<Uint8Array> {
 
 async function collect(
   command: Command,
-): Promise<{ readonly sources: readonly Source[]; readonly skipped: number }> {
+): Promise<{ readonly sources: readonly Source[]; readonly skipped: readonly string[] }> {
   const { args, userFolder } = command;
   const [first = "", second] = args.operands;
   const given = args.values["as"] ?? await secondAsName(command);
@@ -192,7 +201,7 @@ async function collect(
   }
   const paths = given === undefined ? args.operands : [first];
   const sources: Source[] = [];
-  let skipped = 0;
+  const skipped: string[] = [];
   for (const operand of paths) {
     if (operand === "-") {
       if (given === undefined) {
@@ -208,7 +217,10 @@ async function collect(
         throw new CliFailure(exitCodes.usage, `Cannot push ${operand}: it is a folder, use -r`);
       }
       const name = (given ?? basename(path)).replace(/\/+$/, "");
-      skipped += await walk(path, name, sources);
+      await walk(path, name, { sources, skipped });
+      if (sources.length === 0) {
+        throw new CliFailure(exitCodes.failed, `Cannot push ${operand}: no file lies in it`);
+      }
     } else if (info.isFile) {
       sources.push({ path, name: checkedName(given ?? basename(path)), size: info.size });
     } else {
@@ -233,9 +245,12 @@ async function secondAsName(command: Command): Promise<string | undefined> {
   }
 }
 
-/** Adds the regular files below a folder, in order of name. @returns links and special files */
-async function walk(folder: string, name: string, sources: Source[]): Promise<number> {
-  let skipped = 0;
+/** Adds the regular files below a folder, in order of name, and to `skipped` what is none. */
+async function walk(
+  folder: string,
+  name: string,
+  found: { readonly sources: Source[]; readonly skipped: string[] },
+): Promise<void> {
   const entries: Deno.DirEntry[] = [];
   for await (const entry of Deno.readDir(folder)) entries.push(entry);
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -243,15 +258,21 @@ async function walk(folder: string, name: string, sources: Source[]): Promise<nu
     const path = `${folder}/${entry.name}`;
     const inner = name === "" ? entry.name : `${name}/${entry.name}`;
     if (entry.isDirectory) {
-      skipped += await walk(path, inner, sources);
+      await walk(path, inner, found);
     } else if (entry.isFile) {
       const { size } = await statLocal(path);
-      sources.push({ path, name: checkedName(inner), size });
+      found.sources.push({ path, name: nameOf(path, inner), size });
     } else {
-      skipped++;
+      found.skipped.push(inner);
     }
   }
-  return skipped;
+}
+
+/** The name in the pool of a local file. @throws {CliFailure} usage, with the file's path */
+function nameOf(path: string, name: string): string {
+  const check = checkName(name);
+  if (check.ok) return check.name;
+  throw new CliFailure(exitCodes.usage, `Cannot push ${printable(path)}: ${check.message}`);
 }
 
 async function statLocal(path: string): Promise<Deno.FileInfo> {

@@ -19,6 +19,14 @@ const schema = v.object({
 /** A file as the API describes it. Bytes; ms since the epoch. */
 export type RemoteFile = v.InferOutput<typeof schema>;
 
+/** What a node that has not heard from all others says beside an answer. */
+export interface Doubts {
+  /** Files may be missing. */
+  incomplete: boolean;
+  /** Copies are those of this node alone. */
+  copiesUnknown: boolean;
+}
+
 const pageSize = 1_000;
 
 /** Reads one description. @throws {CliFailure} when it is none */
@@ -40,16 +48,45 @@ export function checkedName(name: string): string {
   throw new CliFailure(exitCodes.usage, check.message);
 }
 
-/** What the node knows of one file. @throws {CliFailure} */
-export async function statFile(client: ApiClient, name: string): Promise<RemoteFile> {
-  return parseRemoteFile(await client.callJson("GET", `${filePath(name)}?view=info`));
+/** What the node knows of one file. @throws {CliFailure} not found says when it is a folder */
+export async function statFile(
+  client: ApiClient,
+  name: string,
+  doubts?: Doubts,
+): Promise<RemoteFile> {
+  try {
+    const { value, headers } = await client.readJson(`${filePath(name)}?view=info`);
+    if (doubts !== undefined) noteDoubts(doubts, headers);
+    return parseRemoteFile(value);
+  } catch (error) {
+    throw await orFolder(client, { name, error });
+  }
+}
+
+/** A failure that tells of the folder, where there is one in place of the file. */
+export async function orFolder(
+  client: ApiClient,
+  { name, error }: { readonly name: string; readonly error: unknown },
+): Promise<unknown> {
+  if (!(error instanceof CliFailure) || error.exitCode !== exitCodes.notFound) return error;
+  const bare = name.replace(/\/+$/, "");
+  const query = new URLSearchParams({ limit: "1", prefix: `${bare}/` });
+  const { items } = await client.callJson("GET", `/api/files?${query}`);
+  if (!Array.isArray(items) || items.length === 0) return error;
+  const message = `Cannot find file ${name}: it is a folder, use -r where a command has it`;
+  return new CliFailure(exitCodes.notFound, message, { cause: error });
+}
+
+function noteDoubts(doubts: Doubts, headers: Headers): void {
+  if (headers.get("skyring-stale") === "1") doubts.incomplete = true;
+  if (headers.get("skyring-copies") === "unknown") doubts.copiesUnknown = true;
 }
 
 /** All files whose names begin with `prefix` and hold all `words`. @throws {CliFailure} */
 export async function* listFiles(
   client: ApiClient,
   prefix: string,
-  words = "",
+  { words = "", doubts }: { readonly words?: string; readonly doubts?: Doubts } = {},
 ): AsyncGenerator<RemoteFile> {
   let cursor: string | undefined;
   do {
@@ -57,7 +94,8 @@ export async function* listFiles(
     if (prefix !== "") query.set("prefix", prefix);
     if (words !== "") query.set("words", words);
     if (cursor !== undefined) query.set("cursor", cursor);
-    const page = await client.callJson("GET", `/api/files?${query}`);
+    const { value: page, headers } = await client.readJson(`/api/files?${query}`);
+    if (doubts !== undefined) noteDoubts(doubts, headers);
     const items = page["items"];
     if (!Array.isArray(items)) {
       throw new CliFailure(exitCodes.failed, "Cannot read the answer: it is no list of files");

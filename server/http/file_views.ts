@@ -12,7 +12,10 @@ const wordsMax = 8;
 export const wordsCharactersMax = 256;
 
 /** GET /api/files. @throws {SkyringError} bad_setting, bad_request */
-export async function listFiles(request: Request, pool: Pool): Promise<Response> {
+export async function listFiles(
+  request: Request,
+  { pool, known }: { readonly pool: Pool; readonly known: boolean },
+): Promise<Response> {
   const { limit, after } = pageOf(request.url);
   const prefix = (new URL(request.url).searchParams.get("prefix") ?? "").normalize("NFC");
   if (new TextEncoder().encode(prefix).length > nameBytesMax) {
@@ -23,7 +26,7 @@ export async function listFiles(request: Request, pool: Pool): Promise<Response>
   // A later page goes on in the same list: only its beginning has to wait for the others.
   const page = await pool.list({ prefix, words, after, limit, fresh: after === undefined });
   const body = { items: page.items, next: encodeCursor(page.next) };
-  return jsonResponse(body, { headers: staleHeader(page.stale) });
+  return jsonResponse(body, { headers: doubtHeaders({ stale: page.stale, known }) });
 }
 
 /** Words that names must hold: those of `words`, the first eight. @throws never */
@@ -35,10 +38,15 @@ export function wordsOf(url: string, parameter = "words"): string[] {
 /** GET /api/files/{name}?view=info or blocks. @throws {SkyringError} bad_setting, not_found */
 export async function viewFile(
   name: string,
-  options: { readonly request: Request; readonly pool: Pool; readonly view: string },
+  options: {
+    readonly request: Request;
+    readonly pool: Pool;
+    readonly view: string;
+    readonly known: boolean;
+  },
 ): Promise<Response> {
   const { request, pool, view } = options;
-  if (view === "info") return infoResponse(await pool.stat(name));
+  if (view === "info") return infoResponse(await pool.stat(name), options.known);
   if (view !== "blocks") {
     throw new SkyringError("bad_setting", "Cannot use view: expected info or blocks");
   }
@@ -52,10 +60,17 @@ export async function viewFile(
   return jsonResponse({ items: page.items, next });
 }
 
-function infoResponse(info: FileInfo): Response {
-  return jsonResponse(info, { headers: { etag: etagOf(info.cid), ...staleHeader(info.stale) } });
+function infoResponse(info: FileInfo, known: boolean): Response {
+  const doubts = doubtHeaders({ stale: info.stale, known });
+  return jsonResponse(info, { headers: { etag: etagOf(info.cid), ...doubts } });
 }
 
-function staleHeader(stale: boolean | undefined): Record<string, string> {
-  return stale ? { "skyring-stale": "1" } : {};
+/** What may be missing, and that copies were counted before the others were heard. */
+function doubtHeaders(
+  { stale, known }: { readonly stale: boolean | undefined; readonly known: boolean },
+): Record<string, string> {
+  return {
+    ...(stale ? { "skyring-stale": "1" } : {}),
+    ...(known ? {} : { "skyring-copies": "unknown" }),
+  };
 }

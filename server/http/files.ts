@@ -7,6 +7,7 @@ import type { App } from "./routes.ts";
 import { etagOf, writeCondition } from "./conditions.ts";
 import { pullFile } from "./file_pull.ts";
 import { pushFile } from "./file_push.ts";
+import { copiesKnown } from "./copies_known.ts";
 import { listFiles, viewFile } from "./file_views.ts";
 import { nameFromPath, readJson } from "./requests.ts";
 import { jsonResponse } from "./responses.ts";
@@ -22,7 +23,10 @@ export const filePathSkip = 2;
 /** Adds the routes. @throws never */
 export function routeFiles(app: App, services: Services): void {
   const { pool } = services;
-  app.get("/api/files", (context) => listFiles(context.req.raw, pool));
+  app.get(
+    "/api/files",
+    (context) => listFiles(context.req.raw, { pool, known: copiesKnown(services) }),
+  );
   app.put("/api/files/*", (context) => pushFile(context.req.raw, pool));
   // HEAD comes this way too: the framework routes it to GET.
   app.get("/api/files/*", (context) => {
@@ -31,7 +35,7 @@ export function routeFiles(app: App, services: Services): void {
     const view = new URL(request.url).searchParams.get("view");
     return view === null
       ? pullFile(name, { request, pool })
-      : viewFile(name, { request, pool, view });
+      : viewFile(name, { request, pool, view, known: copiesKnown(services) });
   });
   app.delete("/api/files/*", async (context) => {
     const name = nameFromPath(context.req.url, filePathSkip);

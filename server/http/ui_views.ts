@@ -12,6 +12,7 @@ import { assetAddresses } from "./static_files.ts";
 import { createRingReader, type RingReader } from "./ui_ring.ts";
 import { canSeed } from "./tab_bundle.ts";
 import { createTrafficLog } from "./traffic_log.ts";
+import { copiesKnown, isSettled } from "./copies_known.ts";
 import { withSilence } from "./ui_silence.ts";
 import { eventsKeptMax } from "../../shared/base/limits.ts";
 import { wantedOf } from "../../web/pages/health.ts";
@@ -20,16 +21,6 @@ import { wantedOf } from "../../web/pages/health.ts";
 const eventsRead = 100;
 /** Name of the cookie with the theme; a taste, not a secret. */
 export const themeCookie = "skyring-theme";
-/** A node that runs this long has heard from the others, or they are silent. */
-const settleMs = 15_000;
-/** Phases of a node that is through with its start. */
-const settledPhases: ReadonlySet<string> = new Set([
-  "seeding",
-  "full",
-  "fetching blocks",
-  "leaving",
-]);
-
 export interface Views {
   readonly ring: RingReader | undefined;
   /** The pool; `request` tells by which way the page is seen. */
@@ -76,11 +67,7 @@ export function createViews(services: Services): Views {
       };
     },
     frame: (request) => frameOf(services, request),
-    copiesKnown: () => {
-      const status = services.status();
-      return status.phase.phase !== "looking for peers" &&
-        isSettled(status, services.nodes(), services.now());
-    },
+    copiesKnown: () => copiesKnown(services),
     members: () =>
       new Map(nodes().map(({ id, name, state }) => [id, { name, answers: state === "alive" }])),
     room: () => {
@@ -89,18 +76,6 @@ export function createViews(services: Services): Views {
       return free.reduce((sum, bytes) => sum + bytes, 0) / Math.min(3, Math.max(1, members.length));
     },
   };
-}
-
-function isSettled(
-  { id, startedAt, phase }: StatusSnapshot,
-  nodes: readonly NodeSnapshot[],
-  now: number,
-): boolean {
-  if (now - startedAt >= settleMs) return true;
-  return settledPhases.has(phase.phase) &&
-    nodes.every((node) =>
-      node.id === id || node.state === "left" || (node.state === "alive" && node.lastSeenAt > 0)
-    );
 }
 
 function frameOf(services: Services, request: Request): FrameView {

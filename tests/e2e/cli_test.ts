@@ -118,7 +118,22 @@ Deno.test("cli push -r and pull -r bring a folder back, links skipped and counte
     const pushed = await cli("push", "-r", "tree");
     assert.equal(pushed.code, 0, pushed.err);
     assert.match(pushed.out, /^pushed 32 files, /);
-    assert.match(pushed.err, /skipped 1 links or special files/);
+    assert.match(pushed.err, /skipped links and special files: tree\/link\n/);
+    for (const verb of ["pull", "stat", "rm"]) {
+      const { code, err } = await cli(verb, "tree");
+      assert.deepEqual([code, /tree: it is a folder, use -r/.test(err)], [3, true], err);
+    }
+    await Deno.mkdir(join(folder, "nothing"));
+    assert.match((await cli("push", "-r", "nothing")).err, /no file lies in it/);
+    await Deno.mkdir(join(folder, "bad"));
+    await Deno.writeTextFile(join(folder, "bad", "bell\x07"), "rings");
+    const bad = await cli("push", "-r", "bad");
+    assert.deepEqual(
+      [bad.code, /bad\/bell\?: .*control character/.test(bad.err)],
+      [2, true],
+      bad.err,
+    );
+    assert.match((await cli("ls", "nosuch/")).err, /no name begins with nosuch\//);
     assert.deepEqual([...pool.files.keys()].sort(), Object.keys(files).sort());
     const pulled = await cli("pull", "-r", "tree/", "back", "--json");
     assert.equal(JSON.parse(pulled.out).items.length, 32, pulled.err);
@@ -242,6 +257,7 @@ Deno.test("cli mv keeps both files when one of them changed, and overwrites noth
     }
     const taken = await cli("mv", "a", "b");
     assert.equal(taken.code, 1);
+    assert.match(taken.err, /Cannot move onto b: there is such a file; --force replaces it/);
     assert.equal(pool.files.size, 2);
     assert.equal((await cli("mv", "--force", "a", "b")).code, 0);
     assert.deepEqual([...pool.files.keys()], ["b"]);

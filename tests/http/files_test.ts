@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { encodeCursor } from "../../server/http/requests.ts";
-import { createFixture, type Fixture } from "./app_fixture.ts";
+import type { StatusSnapshot } from "../../shared/status.ts";
+import { createFixture, type Fixture, status } from "./app_fixture.ts";
 import { createMemoryPool } from "./memory_pool.ts";
 
 function pattern(length: number): Uint8Array<ArrayBuffer> {
@@ -44,6 +45,31 @@ Deno.test("a list says that it may lack something, and only its first page asks 
   const next = await fixture.ask(`/api/files?cursor=${encodeCursor("a")}`);
   assert.equal(next.headers.get("skyring-stale"), null);
   assert.deepEqual(asked, [true, false]);
+});
+
+Deno.test("copies that were counted before the others were heard are marked as unknown", async () => {
+  const phaseOf = (phase: StatusSnapshot["phase"]["phase"], startedAt: number): StatusSnapshot => ({
+    ...status,
+    startedAt,
+    phase: { ...status.phase, phase },
+  });
+  const now = status.startedAt + 60_000;
+  for (
+    const [current, marked] of [
+      [phaseOf("looking for peers", now - 1_000), "unknown"],
+      [phaseOf("looking for peers", now - 60_000), "unknown"],
+      [phaseOf("fetching metadata", now - 1_000), "unknown"],
+      [phaseOf("seeding", now - 60_000), null],
+    ] as const
+  ) {
+    const fixture = createFixture({}, { status: () => current, now: () => now });
+    await put(fixture, "x", "abc");
+    for (const path of ["/api/files", "/api/files/x?view=info"]) {
+      const answer = await fixture.ask(path);
+      await answer.body?.cancel();
+      assert.equal(answer.headers.get("skyring-copies"), marked, `${path}, ${current.phase.phase}`);
+    }
+  }
 });
 
 Deno.test("PUT then GET gives the same bytes, with 201, 200, ETag and Location", async () => {

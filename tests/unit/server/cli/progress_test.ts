@@ -83,6 +83,20 @@ Deno.test("progressLine() keeps to the width and works without a total", () => {
   );
 });
 
+Deno.test("progressLine() drops the bar, then the percentage, before it cuts the time left", () => {
+  const state = {
+    label: "2718 of 2886 files",
+    done: 1.29e8,
+    bytesPerSecond: 6.22e7,
+    total: 1.66e9,
+  };
+  const at = (columns: number) => progressLine(state, { errorIsTerminal: true, columns });
+  assert.match(at(100), /\[=.*\] {2}7 % {2}129 MB of 1.66 GB {2}62.2 MB\/s {2}\d+ s left$/);
+  assert.match(at(80), /files {2}7 % {2}129 MB of 1.66 GB {2}62.2 MB\/s {2}\d+ s left$/);
+  assert.match(at(60), /files {2}129 MB of 1.66 GB {2}62.2 MB\/s {2}\d+ s left$/);
+  assert.match(at(52), /files {2}129 MB of 1.66 GB {2}\d+ s left$/);
+});
+
 Deno.test("tableLines() aligns all columns but the last", () => {
   assert.deepEqual(tableLines([["a", "bb", "c"], ["aaa", "b", ""]]), ["a    bb  c", "aaa  b   "]);
 });
