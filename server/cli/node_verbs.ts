@@ -85,10 +85,12 @@ export async function nodes(command: Command): Promise<ExitCode> {
     "id ends",
   ]];
   for (const node of items.map((item) => readAnswer(nodeSchema, item))) {
+    const isGone = node.state === "dead" || node.state === "left";
     rows.push([
       node.name,
-      node.state,
-      node.phase.phase,
+      // It left the air, not the pool: a member that said goodbye.
+      node.state === "left" ? "stopped" : node.state,
+      isGone ? "-" : node.phase.phase,
       formatSize(node.used),
       formatSize(node.capacity),
       `${(node.share * 100).toFixed(1)} %`,

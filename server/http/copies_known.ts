@@ -28,8 +28,9 @@ export function isSettled(
   now: number,
 ): boolean {
   if (now - startedAt >= settleMs) return true;
+  // Another that has started just now answers nobody yet: a whole pool may have.
+  const isHeard = (node: NodeSnapshot) =>
+    node.state === "alive" && node.lastSeenAt > 0 && settledPhases.has(node.phase.phase);
   return settledPhases.has(phase.phase) &&
-    nodes.every((node) =>
-      node.id === id || node.state === "left" || (node.state === "alive" && node.lastSeenAt > 0)
-    );
+    nodes.every((node) => node.id === id || node.state === "left" || isHeard(node));
 }
