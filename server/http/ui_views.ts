@@ -4,7 +4,6 @@
 import type { FrameView, PageName, Theme } from "../../web/pages/frame.tsx";
 import type { PoolEvent, PoolView } from "../../web/pages/pool_view.ts";
 import { signOf } from "../../web/charts/glyph.ts";
-import type { NodeSnapshot, StatusSnapshot } from "../../shared/status.ts";
 import type { SentEvent } from "./event_hub.ts";
 import { readWord } from "./gateway_word.ts";
 import type { Services } from "./services.ts";

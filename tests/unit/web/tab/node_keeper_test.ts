@@ -66,7 +66,8 @@ Deno.test("keepNodes() goes on with all places after a network that did not star
 
 /** A tab whose origin stays connected, in a pool whose nodes and clock the test moves. */
 function keepWith(reach: readonly string[], signal: AbortSignal) {
-  const pool = { now: 0, nodes: permit.nodes.slice(0, 1), permits: 0 };
+  const nodes: Permit["nodes"] = permit.nodes.slice(0, 1);
+  const pool = { now: 0, nodes, permits: 0 };
   const dialled: string[] = [];
   const beyond: string[] = [];
   const links: { readonly id: string }[] = [];
