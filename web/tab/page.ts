@@ -26,11 +26,16 @@ if (place !== null) open(place);
 
 /** Once a minute at most a worker gives way to one whose policy knows the nodes of now. */
 const renewMs = 60_000;
+/** What a new worker could not dial either (a policy has no words for it) is left so long. */
+const beyondMs = 3_600_000;
+/** An order is on its way for less than this; the worker that has it must not end. */
+const orderMs = 3_000;
 
 function open(main: HTMLElement): void {
   let latest: TabState | undefined;
   let renewedAt = -renewMs;
-  const beyond = new Set<string>();
+  let orderedAt = -orderMs;
+  const triedAt = new Map<string, number>();
   const hear = ({ data }: MessageEvent<WorkerWord>) => {
     switch (data.t) {
       case "failed":
@@ -39,11 +44,11 @@ function open(main: HTMLElement): void {
         latest = data.state;
         return show(data.state, data.mine);
       case "beyond": {
-        // What a new worker cannot dial either (a policy has no words for it) is tried once.
-        const isNew = data.urls.some((url) => !beyond.has(url));
-        if (!isNew || performance.now() - renewedAt < renewMs) return;
-        for (const url of data.urls) beyond.add(url);
-        renewedAt = performance.now();
+        const now = performance.now();
+        const isNew = data.urls.some((url) => now - (triedAt.get(url) ?? -beyondMs) >= beyondMs);
+        if (!isNew || now - renewedAt < renewMs || now - orderedAt < orderMs) return;
+        for (const url of data.urls) triedAt.set(url, now);
+        renewedAt = now;
         worker.terminate();
         worker = startWorker(main, hear);
         return;
@@ -53,7 +58,10 @@ function open(main: HTMLElement): void {
     }
   };
   let worker = startWorker(main, hear);
-  const order = (what: TabOrder) => worker.postMessage(what);
+  const order = (what: TabOrder) => {
+    orderedAt = performance.now();
+    worker.postMessage(what);
+  };
   addEventListener("pagehide", () => worker.terminate());
   addEventListener("pageshow", (event) => {
     // Come back from the page cache, whose workers are gone.
