@@ -10,6 +10,7 @@ import {
   filePath,
   filesBelow,
   listFiles,
+  noDoubts,
   orFolder,
   parseRemoteFile,
   type RemoteFile,
@@ -22,7 +23,7 @@ export async function ls(command: Command): Promise<ExitCode> {
   const { args, client, terminal } = command;
   const files: RemoteFile[] = [];
   const prefix = (args.operands[0] ?? "").normalize("NFC");
-  const doubts = { incomplete: false, copiesUnknown: false };
+  const doubts = noDoubts();
   const { words } = args.values;
   const options = words === undefined ? { doubts } : { words, doubts };
   for await (const file of listFiles(client, prefix, options)) files.push(file);
@@ -54,7 +55,7 @@ function remark(terminal: Terminal, text: string): void {
 /** Runs `stat NAME`. @throws {CliFailure} */
 export async function stat(command: Command): Promise<ExitCode> {
   const { args, client, terminal } = command;
-  const doubts = { incomplete: false, copiesUnknown: false };
+  const doubts = noDoubts();
   const file = await statFile(client, args.operands[0] ?? "", doubts);
   const { least, wanted, zones } = file.replicas;
   const copies = `${least} of ${wanted}, over ${formatCount(zones, "zone")}`;

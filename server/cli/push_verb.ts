@@ -217,8 +217,9 @@ async function collect(
         throw new CliFailure(exitCodes.usage, `Cannot push ${operand}: it is a folder, use -r`);
       }
       const name = (given ?? basename(path)).replace(/\/+$/, "");
+      const before = sources.length;
       await walk(path, name, { sources, skipped });
-      if (sources.length === 0) {
+      if (sources.length === before) {
         throw new CliFailure(exitCodes.failed, `Cannot push ${operand}: no file lies in it`);
       }
     } else if (info.isFile) {

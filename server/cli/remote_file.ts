@@ -48,6 +48,11 @@ export function checkedName(name: string): string {
   throw new CliFailure(exitCodes.usage, check.message);
 }
 
+/** Before any answer. @throws never */
+export function noDoubts(): Doubts {
+  return { incomplete: false, copiesUnknown: false };
+}
+
 /** What the node knows of one file. @throws {CliFailure} not found says when it is a folder */
 export async function statFile(
   client: ApiClient,

@@ -125,6 +125,7 @@ Deno.test("cli push -r and pull -r bring a folder back, links skipped and counte
     }
     await Deno.mkdir(join(folder, "nothing"));
     assert.match((await cli("push", "-r", "nothing")).err, /no file lies in it/);
+    assert.match((await cli("push", "-r", "tree", "nothing")).err, /nothing: no file lies in it/);
     await Deno.mkdir(join(folder, "bad"));
     await Deno.writeTextFile(join(folder, "bad", "bell\x07"), "rings");
     const bad = await cli("push", "-r", "bad");

@@ -4,7 +4,7 @@
 // and go, and a ticket ends after a day. What the worker's policy does not know, because it came
 // later, is told: only a new worker has a new policy.
 
-import { messageOf } from "../../shared/base/errors.ts";
+import { messageOf, SkyringError } from "../../shared/base/errors.ts";
 import { socketUrl } from "../peer/socket_address.ts";
 import type { NodeApi, Permit } from "./node_api.ts";
 import type { TabNetwork } from "./tab_network.ts";
@@ -124,6 +124,16 @@ class Keeper implements NodeKeeper {
     return this.#asking;
   }
 
+  /** The old permit while there is no new one: the origin's connection says what is wrong. */
+  async #renewedPermit(old: Permit): Promise<Permit> {
+    try {
+      return await this.#askPermit();
+    } catch (error) {
+      if (error instanceof SkyringError) return old;
+      throw error;
+    }
+  }
+
   async #keepOther(): Promise<void> {
     for (let failures = 0; !this.#signal.aborted; failures++) {
       let ended: OtherEnd = "refused";
@@ -156,7 +166,7 @@ class Keeper implements NodeKeeper {
     // The origin's place asks for the first, and says why there is none.
     if (this.#permit === undefined) return undefined;
     const isOld = this.#options.now() - this.#permitAt > permitFreshMs;
-    const permit = isOld ? await this.#askPermit() : this.#permit;
+    const permit = isOld ? await this.#renewedPermit(this.#permit) : this.#permit;
     const network = await this.#options.network(permit);
     const taken = new Set<string>([...network.links().map(({ id }) => id), ...this.#dialling]);
     // The first is the one that gave the permit: the origin's own.

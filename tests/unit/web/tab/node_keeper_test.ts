@@ -1,6 +1,7 @@
 // The places that a tab keeps connected, over an API and a network made up here.
 
 import assert from "node:assert/strict";
+import { SkyringError } from "../../../../shared/base/errors.ts";
 import type { Permit } from "../../../../web/tab/node_api.ts";
 import { keepNodes } from "../../../../web/tab/node_keeper.ts";
 import type { TabNetwork } from "../../../../web/tab/tab_network.ts";
@@ -67,7 +68,7 @@ Deno.test("keepNodes() goes on with all places after a network that did not star
 /** A tab whose origin stays connected, in a pool whose nodes and clock the test moves. */
 function keepWith(reach: readonly string[], signal: AbortSignal) {
   const nodes: Permit["nodes"] = permit.nodes.slice(0, 1);
-  const pool = { now: 0, nodes, permits: 0 };
+  const pool = { now: 0, nodes, permits: 0, isAway: false };
   const dialled: string[] = [];
   const beyond: string[] = [];
   const links: { readonly id: string }[] = [];
@@ -83,7 +84,12 @@ function keepWith(reach: readonly string[], signal: AbortSignal) {
   } as unknown as TabNetwork;
   const keeper = keepNodes({
     api: {
-      permit: () => (pool.permits++, Promise.resolve({ ...permit, nodes: pool.nodes })),
+      permit: () => {
+        pool.permits++;
+        return pool.isAway
+          ? Promise.reject(new SkyringError("unavailable", "Cannot reach the node"))
+          : Promise.resolve({ ...permit, nodes: pool.nodes });
+      },
       rare: () => Promise.resolve([]),
       file: () => Promise.resolve(undefined),
       block: () => Promise.resolve(undefined),
@@ -103,7 +109,7 @@ function keepWith(reach: readonly string[], signal: AbortSignal) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   };
-  return { pool, dialled, beyond, settle };
+  return { pool, dialled, beyond, settle, keeper };
 }
 
 Deno.test("a node that came later is dialled once the permit has grown old", async () => {
@@ -120,6 +126,25 @@ Deno.test("a node that came later is dialled once the permit has grown old", asy
     assert.deepEqual(tab.dialled, [address(1), address(2)]);
     assert.equal(tab.pool.permits, 2, "all places share it");
     assert.deepEqual(tab.beyond, []);
+  } finally {
+    over.abort();
+  }
+});
+
+Deno.test("a permit that cannot be renewed is no trouble while the origin is connected", async () => {
+  const over = new AbortController();
+  const tab = keepWith(["ws://127.0.0.1:2/"], over.signal);
+  try {
+    await tab.settle();
+    tab.pool.isAway = true;
+    tab.pool.now += 20_000;
+    await tab.settle();
+    assert.ok(tab.pool.permits > 1, "it was asked for");
+    assert.equal(tab.keeper.trouble, null);
+    tab.pool.isAway = false;
+    tab.pool.nodes = permit.nodes;
+    await tab.settle();
+    assert.deepEqual(tab.dialled, [address(1), address(2)]);
   } finally {
     over.abort();
   }
